@@ -1,0 +1,68 @@
+"""Backends run the expression network; one protocol, one table, no discovery.
+
+A backend is chosen by the model file's suffix and is never replaced by another one silently.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fervid.card import ModelCard
+from fervid.errors import ModelLoadError
+from fervid.records import ModelOutput
+
+
+class Backend(Protocol):
+    """Something that runs the network of one model file."""
+
+    card: ModelCard
+
+    def run(
+        self,
+        images: NDArray[np.float32],
+        eta: NDArray[np.float32],
+        target: NDArray[np.int64],
+    ) -> ModelOutput:
+        """Run one batch.
+
+        Args:
+            images: (N, 3, S, S), luma three times, normalised by the card.
+            eta: (N,), RMS noise left in each crop, 0-1 scale.
+            target: (N,), class whose heatmaps are wanted; -1 for the most probable one.
+        """
+
+    def close(self) -> None:
+        """Release the model; closing twice is harmless."""
+
+
+BACKENDS: dict[str, str] = {
+    ".onnx": "fervid.backends.onnx_backend:OnnxBackend",
+    ".safetensors": "fervid.backends.torch_backend:TorchBackend",
+}
+
+
+def open_backend(path: Path, device: str = "auto", threads: int = 0) -> Backend:
+    """Open a model file with the backend its suffix names.
+
+    Args:
+        path: an .onnx or .safetensors file with a card.
+        device: "auto" or "cpu" or "cuda".
+        threads: threads inside the backend; 0 leaves the choice to the library.
+
+    Raises:
+        ModelLoadError: the file is missing, has another suffix, or cannot be loaded.
+        CardError: it has no card.
+        BackendMissing: the library that runs it is not installed.
+    """
+    if not path.is_file():
+        raise ModelLoadError(f"The model file {path} does not exist; check --model.")
+    entry = BACKENDS.get(path.suffix)
+    if entry is None:
+        known = " or ".join(BACKENDS)
+        raise ModelLoadError(f"The model file {path} is not {known}; export it with `python -m export onnx`.")
+    module, _, name = entry.partition(":")
+    backend: Backend = getattr(import_module(module), name)(path, device, threads)
+    return backend

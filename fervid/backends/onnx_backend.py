@@ -1,0 +1,65 @@
+"""The network on ONNX Runtime, on the CPU or on CUDA."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from fervid.card import CARD_KEY, ModelCard
+from fervid.errors import BackendMissing, CardError, ModelLoadError
+from fervid.records import ModelOutput
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+OUTPUTS = ["logits", "maps", "cams"]
+
+
+class OnnxBackend:
+    """Runs an .onnx model that `python -m export` wrote; see `fervid.backends.Backend`.
+
+    "auto" is the CPU; a device that is asked for and absent is an error, never replaced.
+    """
+
+    def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
+        provider = PROVIDERS["cpu" if device == "auto" else device]
+        if provider not in ort.get_available_providers():
+            raise BackendMissing(
+                f"--device {device} needs ONNX Runtime's {provider}, which is not installed here; "
+                "pip install 'fervid[cuda]'.",
+                "cuda",
+            )
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session: ort.InferenceSession | None = ort.InferenceSession(
+                path.read_bytes(), options, providers=[provider]
+            )
+        except Exception as error:  # noqa: BLE001  onnxruntime raises many unrelated classes
+            reason = str(error).strip().splitlines()[0][:160]
+            raise ModelLoadError(f"{path} cannot be loaded as an ONNX model ({reason}).") from error
+        if self._session.get_providers()[0] != provider:
+            raise BackendMissing(f"{provider} was asked for and could not be started.", "cuda")
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if CARD_KEY not in metadata:
+            raise CardError(
+                f"{path} has no fervid card, so its input is unknown; "
+                "export it with `python -m export onnx`."
+            )
+        self.card = ModelCard.from_json(metadata[CARD_KEY], str(path))
+        names = [output.name for output in self._session.get_outputs()]
+        if names != OUTPUTS:
+            raise ModelLoadError(f"{path} has the outputs {names}, fervid needs {OUTPUTS}.")
+
+    def run(
+        self, images: NDArray[np.float32], eta: NDArray[np.float32], target: NDArray[np.int64]
+    ) -> ModelOutput:
+        """Run one batch; see `Backend.run`."""
+        if self._session is None:
+            raise ModelLoadError("The model was closed and cannot run any more.")
+        feeds = {"images": images, "eta": eta, "target": target}
+        return ModelOutput(*self._session.run(OUTPUTS, feeds))
+
+    def close(self) -> None:
+        """Release the session."""
+        self._session = None

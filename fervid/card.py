@@ -1,0 +1,108 @@
+"""ModelCard: what a model file says about itself, and the constants it must be used with.
+
+The card travels as JSON inside the model file (ONNX metadata key `fervid.card`, safetensors
+metadata key `fervid.card`), so preprocessing cannot drift away from the weights.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fervid.errors import CardError
+
+CARD_KEY = "fervid.card"
+CARD_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """The contract between a trained network and everything that feeds or reads it.
+
+    Attributes:
+        name: short name of the model.
+        classes: K class names in output order.
+        input_px: S, side of the square input.
+        stem: "torchvision" (7x7 stride 2 + max-pool) or "small" (3x3 stride 2, no max-pool).
+        last_stride: stride of layer4 (1 keeps its map as large as layer3's).
+        last_dilation: dilation of layer4's later 3x3 convolutions.
+        mean, std: of luma on the 0-1 scale.
+        crop_scale: side of the crop as a multiple of the detector's box width.
+        crop_shift: how far the crop lies above the box's centre, as a share of the box's width.
+        temperature: (t0, t1, t2); logits are divided by exp(t0 + t1 eta + t2 darkness), both 0-1.
+        uncertain_below: calibrated confidence under which a label is called uncertain.
+        eta_max: the largest eta the network was trained with.
+        filters: noise kind -> filter that validation chose for this network.
+        precision: "float32", "float16" or "int8".
+        metrics: measured figures, name -> value.
+        recipe: the training recipe, as text.
+        data: what it was trained on.
+        licence: SPDX expression of the weights.
+        weights_sha256: hash of the fp16 weights this file was made from.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    input_px: int
+    stem: Literal["torchvision", "small"] = "torchvision"
+    last_stride: int = 1
+    last_dilation: int = 1
+    mean: float = 0.5077
+    std: float = 0.2551
+    crop_scale: float = 1.16
+    crop_shift: float = 0.09
+    temperature: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    uncertain_below: float = 0.5
+    eta_max: float = 0.35
+    filters: Mapping[str, str] = field(default_factory=dict)
+    precision: str = "float32"
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    recipe: str = ""
+    data: str = ""
+    licence: str = "LicenseRef-FER2013-weights"
+    weights_sha256: str = ""
+    version: int = CARD_VERSION
+
+    def __post_init__(self) -> None:
+        if self.version != CARD_VERSION:
+            raise CardError(
+                f"The model's card has version {self.version}, this fervid reads {CARD_VERSION}; "
+                "export the model again with this version."
+            )
+        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
+            raise CardError(f"The model's card names no distinct classes: {list(self.classes)}.")
+        if self.input_px < 16 or self.std <= 0 or self.crop_scale <= 0:
+            raise CardError("The model's card has an impossible input size, std or crop scale.")
+        if self.stem not in ("torchvision", "small"):
+            raise CardError(f"The model's card names an unknown stem, {self.stem!r}.")
+
+    def to_json(self) -> str:
+        """The card as one line of JSON."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> "ModelCard":
+        """Read a card.
+
+        Args:
+            text: JSON as `to_json` writes it.
+            where: the file it came from, for the message.
+
+        Raises:
+            CardError: the text is no card, or lacks or adds a field.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            for name in ("classes", "temperature"):
+                if name in fields:
+                    fields[name] = tuple(fields[name])
+            return cls(**fields)
+        except (ValueError, TypeError) as error:
+            raise CardError(
+                f"The card of {where} cannot be read ({error}); export the model again."
+            ) from error
+
+    def replace(self, **changes: Any) -> "ModelCard":
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)

@@ -1,0 +1,1 @@
+"""Training and offline evaluation; run from a source checkout with `python -m train`."""

@@ -1,0 +1,76 @@
+"""`python -m train fit | evaluate`: make the model, and measure it."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+from cyclopts import App
+from rich.console import Console
+
+from fervid.errors import ConfigError, FervidError
+
+app = App(
+    name="python -m train",
+    help="Train and measure fervid's network; needs a source checkout.",
+    result_action="return_value",
+)
+
+
+def _runs() -> Path:
+    return Path.home() / ".cache" / "fervid" / "runs"
+
+
+@app.command
+def fit(
+    recipe: str,
+    *,
+    data: Path,
+    weights: Path | None = None,
+    minutes: float = 140,
+    runs: Path | None = None,
+    steps: int | None = None,
+    workers: int = 1,
+    checkpoint_minutes: float = 10,
+) -> None:
+    """Train a recipe, or go on where an earlier sitting stopped.
+
+    Args:
+        recipe: name of a file in train/recipes, or a path to a TOML file.
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        weights: a torchvision ResNet-50 state dict to start from.
+        minutes: stop after this time; the same command goes on later.
+        runs: folder of the resume files.
+        steps: stop at this step.
+        workers: processes that prepare pictures.
+        checkpoint_minutes: time between two writes of the resume file.
+    """
+    from train.data import load_fer2013
+    from train.fit import Session
+    from train.fit import fit as run
+    from train.recipe import load_recipe
+
+    plan = load_recipe(recipe)
+    folder = (runs or _runs()) / plan.name
+    session = Session(folder, minutes, checkpoint_minutes * 60, workers, time.monotonic, steps)
+    state, done = run(plan, load_fer2013(data), session, weights)
+    said = "finished" if done else "stopped; the same command goes on from here"
+    Console(stderr=True).print(f"{plan.name}: {said} at step {state.step}, {folder / 'resume.pt'}")
+
+
+def main() -> int:
+    """Run the command line; exit codes as fervid's."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    try:
+        app()
+    except ConfigError as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
+    except FervidError as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""FER2013 as arrays, from any form in which people have it: the zip, a folder, the CSV."""
+
+import csv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fervid.errors import DataError
+
+# FER2013's own order of classes; also the order of the network's outputs.
+CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+SPLITS = {"Training": "train", "PublicTest": "public", "PrivateTest": "private"}
+SIZES = {"train": 28709, "public": 3589, "private": 3589}
+
+Split = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+def load_fer2013(path: Path) -> dict[str, Split]:
+    """Read all of FER2013.
+
+    Args:
+        path: the zip or unpacked folder with `<split>/<class>/<Split>_<n>.jpg`, or fer2013.csv.
+
+    Returns:
+        "train", "public" (validation) and "private" (test), each with images uint8 (N, 48, 48)
+        and labels int64 (N,), in the order of the numbers in the file names or of the CSV.
+
+    Raises:
+        DataError: the path is missing, or a split has no images.
+    """
+    if not path.exists():
+        raise DataError(f"FER2013 is not at {path}; give --data the zip, the folder or the CSV.")
+    if path.suffix == ".csv":
+        splits = _from_csv(path)
+    else:
+        splits = _from_pictures(_zip_members(path) if path.is_file() else _folder_members(path))
+    for name, (images, _) in splits.items():
+        if not len(images):
+            raise DataError(f"{path} holds no images of FER2013's {name} split; is it complete?")
+    return splits
+
+
+def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith((".jpg", ".png")):
+                    yield name, archive.read(name)
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{path} is not a readable zip file ({error}).") from error
+
+
+def _folder_members(path: Path) -> Iterator[tuple[str, bytes]]:
+    for file in sorted(path.rglob("*.jpg")):
+        yield str(file.relative_to(path)), file.read_bytes()
+
+
+def _from_pictures(members: Iterator[tuple[str, bytes]]) -> dict[str, Split]:
+    found: dict[str, list[tuple[int, NDArray[np.uint8], int]]] = {s: [] for s in SIZES}
+    for name, content in members:
+        file = PurePosixPath(name)
+        prefix, _, number = file.stem.partition("_")
+        if prefix not in SPLITS or file.parent.name not in CLASSES:
+            continue
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        if image is None or image.shape != (48, 48):
+            raise DataError(f"{name} is not a 48x48 picture; is this FER2013?")
+        label = CLASSES.index(file.parent.name)
+        found[SPLITS[prefix]].append((int(number), np.asarray(image, np.uint8), label))
+    return {split: _stack(rows) for split, rows in found.items()}
+
+
+def _from_csv(path: Path) -> dict[str, Split]:
+    found: dict[str, list[tuple[int, NDArray[np.uint8], int]]] = {s: [] for s in SIZES}
+    with path.open(newline="") as file:
+        for number, row in enumerate(csv.DictReader(file)):
+            try:
+                pixels = np.array(row["pixels"].split(), np.uint8).reshape(48, 48)
+                found[SPLITS[row["Usage"]]].append((number, pixels, int(row["emotion"])))
+            except (KeyError, ValueError) as error:
+                raise DataError(f"Row {number + 1} of {path} is not FER2013's ({error}).") from error
+    return {split: _stack(rows) for split, rows in found.items()}
+
+
+def _stack(rows: list[tuple[int, NDArray[np.uint8], int]]) -> Split:
+    rows.sort(key=lambda row: row[0])
+    images = np.stack([row[1] for row in rows]) if rows else np.zeros((0, 48, 48), np.uint8)
+    return images, np.array([row[2] for row in rows], np.int64)
+
+
+def leaked(split: Split, train: Split) -> NDArray[np.bool_]:
+    """Which images of a split are pixel-identical to a training image, bool (N,)."""
+    known = {image.tobytes() for image in train[0]}
+    return np.array([image.tobytes() in known for image in split[0]], np.bool_)

@@ -1,0 +1,96 @@
+"""Batches of augmented FER2013 pictures, the same at every start of the same run."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from train.augment import AugmentConfig, augment
+from train.data import Split
+
+Key = tuple[int, int]  # (pass, image)
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Pictures(Dataset[tuple[np.ndarray, float, int]]):
+    """Augmented pictures by (pass, image): uint8 (px, px), eta, label."""
+
+    split: Split
+    px: int
+    config: AugmentConfig
+    seed: int
+
+    def __getitem__(self, key: Key) -> tuple[np.ndarray, float, int]:
+        number, index = key
+        rng = np.random.default_rng((self.seed, number, index))
+        picture, eta = augment(self.split[0][index], self.px, self.config, rng)
+        return picture, eta, int(self.split[1][index])
+
+    def __len__(self) -> int:
+        return len(self.split[1])
+
+
+def order(n: int, number: int, seed: int) -> np.ndarray:
+    """The order of the images in one pass, int64 (n,)."""
+    return np.random.default_rng((seed, number, n)).permutation(n)
+
+
+def batch_keys(
+    n: int, batch: int, seed: int, steps: range, share: tuple[int, int] = (0, 1)
+) -> Iterator[list[Key]]:
+    """The keys of the batches of these global steps.
+
+    Args:
+        n: images per pass.
+        batch: images per step and process.
+        seed: of the run.
+        steps: which steps; step s takes the images s B .. (s + 1) B of the endless sequence of
+            passes, where B counts all processes.
+        share: (rank, processes).
+    """
+    rank, processes = share
+    passes: dict[int, np.ndarray] = {}
+    for step in steps:
+        first = (step * processes + rank) * batch
+        keys = []
+        for position in range(first, first + batch):
+            number, place = divmod(position, n)
+            if number not in passes:
+                passes = {number: order(n, number, seed)} | {
+                    k: v for k, v in passes.items() if k == number - 1
+                }
+            keys.append((number, int(passes[number][place])))
+        yield keys
+
+
+def _collate(rows: Sequence[tuple[np.ndarray, float, int]]) -> Batch:
+    pictures, etas, labels = zip(*rows, strict=True)
+    return (
+        torch.from_numpy(np.stack(pictures)),
+        torch.tensor(etas, dtype=torch.float32),
+        torch.tensor(labels),
+    )
+
+
+def _quiet_worker(_: int) -> None:
+    cv2.setNumThreads(0)
+
+
+def loader(
+    pictures: Pictures, batch: int, steps: range, share: tuple[int, int], workers: int = 1
+) -> DataLoader[Batch]:
+    """Batches (uint8 (B, px, px), eta (B,), labels (B,)) for these global steps."""
+    keys = list(batch_keys(len(pictures), batch, pictures.seed, steps, share))
+    return DataLoader(
+        pictures,
+        batch_sampler=keys,
+        num_workers=workers,
+        collate_fn=_collate,
+        worker_init_fn=_quiet_worker,
+        prefetch_factor=4 if workers else None,
+    )

@@ -1,0 +1,118 @@
+"""Recipes: a TOML file that says everything about a training run, checked before it starts."""
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from fervid.errors import ConfigError
+from fervid.network import RESNET50_BLOCKS
+from train.augment import AugmentConfig
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the run with one network shape and input size.
+
+    Attributes:
+        passes: passes over the training images; fractions allowed.
+        px: side of the input.
+        blocks: blocks per layer; a later stage may only add blocks.
+        last_stride: stride of layer4.
+        last_dilation: dilation of layer4's later blocks.
+        adaptive: the norms see eta; without, they are plain batch norms, which is faster.
+    """
+
+    passes: float
+    px: int
+    blocks: tuple[int, ...] = RESNET50_BLOCKS
+    last_stride: int = 1
+    last_dilation: int = 1
+    adaptive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides the result of `python -m train fit`.
+
+    Attributes:
+        name: of the model, and of the run's folder.
+        stages: one after the other, under one learning-rate curve.
+        stem: see `ExpressionNet`.
+        seed: of the weights, the order and every augmentation.
+        batch: images per step and process.
+        optimizer: "sgd" (Nesterov, momentum .9) or "adam".
+        lr: the highest learning rate.
+        weight_decay: not applied to norms and biases.
+        warmup: share of the run in which the rate rises to `lr`.
+        schedule: "cosine" or "constant" after the warm-up.
+        label_smoothing: of the cross-entropy.
+        ema: decay of the weights' moving average per step.
+        eta_jitter: standard deviation of ln(eta); one eta in ten is also set to 0.
+        precision: "auto" takes bfloat16 where the hardware has it.
+        pretrained: the weights are torchvision's; `--weights FILE` must name them.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    stem: Literal["torchvision", "small"] = "small"
+    seed: int = 0
+    batch: int = 64
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    lr: float = 0.05
+    weight_decay: float = 5e-4
+    warmup: float = 0.05
+    schedule: Literal["cosine", "constant"] = "cosine"
+    label_smoothing: float = 0.05
+    ema: float = 0.998
+    eta_jitter: float = 0.15
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    pretrained: bool = False
+    mean: float = 0.5077
+    std: float = 0.2551
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def to_text(self) -> str:
+        """One line for the model card."""
+        return repr(self)
+
+
+def load_recipe(name: str) -> Recipe:
+    """Read a recipe by file name or by the name of one in train/recipes.
+
+    Raises:
+        ConfigError: there is no such file, or a key in it is unknown or wrong.
+    """
+    path = Path(name) if Path(name).is_file() else RECIPES / Path(name).with_suffix(".toml").name
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+        raise ConfigError(f"There is no recipe {name}; known recipes are {known}.", "recipe")
+    try:
+        table = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.", "recipe") from error
+    stages = tuple(_build(Stage, stage, path) for stage in table.pop("stage", []))
+    if not stages:
+        raise ConfigError(f"{path} has no [[stage]].", "stage")
+    augment = _build(AugmentConfig, table.pop("augment", {}), path)
+    recipe: Recipe = _build(Recipe, {**table, "stages": stages, "augment": augment}, path)
+    return recipe
+
+
+def _build(kind: type, table: Mapping[str, Any], path: Path) -> Any:
+    names = [f.name for f in dataclasses.fields(kind)]
+    for key in table:
+        if key not in names:
+            near = difflib.get_close_matches(key, names, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names)}."
+            raise ConfigError(f"{path} has an unknown key {key}{hint}", key)
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ConfigError(f"{path} is incomplete: {error}.") from error
