@@ -15,6 +15,7 @@ so the third factor is 1 and the map is one 1x1 convolution.
 Source: Selvaraju et al. 2017 (Grad-CAM); Sugianto et al. 2026, DOI 10.47738/jads.v7i1.1005.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
@@ -22,8 +23,9 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from fervid.network import Bottleneck, ExpressionNet
+from fervid.network import AdaptiveNorm2d, Bottleneck, ExpressionNet
 
 TINY = 1e-12
 
@@ -121,16 +123,19 @@ def reference_cams(
 class ExplainedNet(nn.Module):
     """The network with its four maps written out: no autograd, so that it exports to ONNX.
 
-    Holds the network in eval mode; the weights are shared, not copied.
+    A copy of the network in which every plain norm is folded into its convolution; the gradient of
+    layer4 is the chain of its convolutions' adjoints, with ReLU masks, applied backwards.
     """
 
     def __init__(self, net: ExpressionNet) -> None:
         super().__init__()
-        self.net = net.eval()
+        self.net = fold_norms(net)
+        self.adjoints = nn.ModuleList(Adjoint(cast(Bottleneck, block)) for block in self.net.layer4)
+        kernels = self.net.head.weight.detach()  # (K, C, 1, 1)
+        size = kernels.abs()
+        self.register_buffer("tuned", kernels * size / size.amax(1, keepdim=True).clamp_min(TINY))
 
-    def forward(
-        self, images: Tensor, eta: Tensor, target: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor, eta: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Classify and explain.
 
         Args:
@@ -148,16 +153,14 @@ class ExplainedNet(nn.Module):
         logits = maps.mean((2, 3)) + cast(Tensor, head.bias)
         chosen = torch.where(target < 0, logits.argmax(1), target)
 
-        kernels = head.weight[:, :, 0, 0]  # (K, C)
         cells = a4.shape[2] * a4.shape[3]
         plain4 = F.relu(_pick(maps, chosen)) / cells
-        size = kernels.abs()
-        tuned = kernels * size / size.amax(1, keepdim=True).clamp_min(TINY)
-        adapted4 = F.relu(_pick(F.conv2d(a4, tuned[:, :, None, None]), chosen)) / cells
+        adapted4 = F.relu(_pick(F.conv2d(a4, cast(Tensor, self.tuned)), chosen)) / cells
 
-        gradient = (kernels[chosen] / cells)[:, :, None, None].expand_as(a4)
-        g3 = self._back(gradient, tape)
-        plain3, adapted3 = weigh(a3, g3, adaptive=False), weigh(a3, g3, adaptive=True)
+        g = (head.weight[:, :, 0, 0][chosen] / cells)[:, :, None, None].expand_as(a4)
+        for adjoint, activations in zip(reversed(list(self.adjoints)), reversed(tape), strict=True):
+            g = adjoint(g, *activations)
+        plain3, adapted3 = weigh(a3, g, adaptive=False), weigh(a3, g, adaptive=True)
         return logits, maps, stack_cams((plain3, plain4), (adapted3, adapted4))
 
     def _late(self, a3: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor, Tensor, Tensor]]]:
@@ -166,30 +169,70 @@ class ExplainedNet(nn.Module):
         x = a3
         for module in self.net.layer4:
             block = cast(Bottleneck, module)
-            z1 = F.relu(block.bn1(block.conv1(x)))
-            z2 = F.relu(block.bn2(block.conv2(z1)))
+            z1 = F.relu(block.conv1(x))
+            z2 = F.relu(block.conv2(z1))
             skip = x if block.downsample is None else block.downsample(x)
-            out = F.relu(block.bn3(block.conv3(z2)) + skip)
+            out = F.relu(block.conv3(z2) + skip)
             tape.append((x, z1, z2, out))
             x = out
         return x, tape
 
-    def _back(self, g: Tensor, tape: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Tensor:
-        """The gradient at layer4's input from that at its output, as plain convolutions."""
-        for module, (x, z1, z2, out) in zip(
-            reversed(list(self.net.layer4)), reversed(tape), strict=True
-        ):
+
+class Adjoint(nn.Module):
+    """The gradient at a folded block's input from that at its output, as plain convolutions."""
+
+    def __init__(self, block: Bottleneck) -> None:
+        super().__init__()
+        self.conv1 = _adjoint(block.conv1)
+        self.conv2 = _adjoint(block.conv2)
+        self.conv3 = _adjoint(block.conv3)
+        self.downsample = None
+        if block.downsample is not None:
+            self.downsample = _adjoint(cast(nn.Conv2d, block.downsample[0]))
+        self.stride = block.conv2.stride[0]
+
+    def forward(self, g: Tensor, x: Tensor, z1: Tensor, z2: Tensor, out: Tensor) -> Tensor:
+        """Go back through one block.
+
+        Args:
+            g: (N, outputs, h', w'), gradient at the block's output.
+            x: (N, inputs, h, w), the block's input.
+            z1: (N, width, h, w), first activation.
+            z2: (N, width, h', w'), second activation.
+            out: (N, outputs, h', w'), the block's output.
+
+        Returns:
+            (N, inputs, h, w).
+        """
+        g = g * (out > 0)
+        r = self._unstride(self.conv3(g) * (z2 > 0), x)
+        r = self.conv1(self.conv2(r) * (z1 > 0))
+        skip = g if self.downsample is None else self.downsample(self._unstride(g, x))
+        return cast(Tensor, r + skip)
+
+    def _unstride(self, g: Tensor, like: Tensor) -> Tensor:
+        return g if self.stride == 1 else _spread(g, like.shape[2], like.shape[3])
+
+
+def fold_norms(net: ExpressionNet) -> ExpressionNet:
+    """A copy in eval mode with every plain batch norm folded into the convolution before it."""
+    net = copy.deepcopy(net).eval()
+    for layer in (net.layer1, net.layer2, net.layer3, net.layer4):
+        for module in layer:
             block = cast(Bottleneck, module)
-            g = g * (out > 0)
-            r = _adjoint(block.conv3, g * _slope(block.bn3), z2) * (z2 > 0)
-            r = _adjoint(block.conv2, r * _slope(block.bn2), z1) * (z1 > 0)
-            r = _adjoint(block.conv1, r * _slope(block.bn1), x)
-            if block.downsample is None:
-                g = r + g
-            else:
-                conv, norm = block.downsample
-                g = r + _adjoint(cast(nn.Conv2d, conv), g * _slope(norm), x)
-        return g
+            pairs = [("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")]
+            for conv, norm in pairs:
+                _fold(block, conv, norm)
+            if block.downsample is not None:
+                _fold(block.downsample, "0", "1")
+    return net
+
+
+def _fold(parent: nn.Module, conv: str, norm: str) -> None:
+    bn = getattr(parent, norm)
+    if not isinstance(bn, AdaptiveNorm2d):
+        setattr(parent, conv, fuse_conv_bn_eval(getattr(parent, conv), bn))
+        setattr(parent, norm, nn.Identity())
 
 
 def _pick(maps: Tensor, chosen: Tensor) -> Tensor:
@@ -198,25 +241,20 @@ def _pick(maps: Tensor, chosen: Tensor) -> Tensor:
     return maps.gather(1, index)[:, 0]
 
 
-def _slope(norm: nn.Module) -> Tensor:
-    """d output / d input of a batch norm in eval mode, (1, C, 1, 1)."""
-    bn = cast(nn.BatchNorm2d, norm)
-    slope = bn.weight / torch.sqrt(cast(Tensor, bn.running_var) + bn.eps)
-    return slope[None, :, None, None]
-
-
-def _adjoint(conv: nn.Conv2d, g: Tensor, like: Tensor) -> Tensor:
-    """The adjoint of a convolution (k = 1 or 3, padding = dilation for 3) as a convolution.
-
-    Args:
-        conv: the convolution.
-        g: (N, outputs, h', w').
-        like: (N, inputs, h, w), the convolution's input, for its size.
-    """
-    if conv.stride[0] == 2:
-        g = _spread(g, like.shape[2], like.shape[3])
-    kernel = conv.weight.flip(2, 3).transpose(0, 1)
-    return F.conv2d(g, kernel, padding=conv.padding, dilation=conv.dilation)
+def _adjoint(conv: nn.Conv2d) -> nn.Conv2d:
+    """The adjoint of a stride-1 convolution whose padding keeps the size: flipped, transposed."""
+    kernel = conv.weight.detach().flip(2, 3).transpose(0, 1).contiguous()
+    size, padding, dilation = conv.kernel_size[0], conv.padding, conv.dilation
+    adjoint = nn.Conv2d(
+        kernel.shape[1],
+        kernel.shape[0],
+        size,
+        padding=cast(tuple[int, int], padding),
+        dilation=cast(tuple[int, int], dilation),
+        bias=False,
+    )
+    adjoint.weight = nn.Parameter(kernel, requires_grad=False)
+    return adjoint
 
 
 def _spread(g: Tensor, h: int, w: int) -> Tensor:

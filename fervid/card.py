@@ -45,7 +45,7 @@ class ModelCard:
     name: str
     classes: tuple[str, ...]
     input_px: int
-    stem: Literal["torchvision", "small"] = "torchvision"
+    stem: Literal["torchvision", "small"] = "small"
     last_stride: int = 1
     last_dilation: int = 1
     mean: float = 0.5077

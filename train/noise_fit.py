@@ -6,8 +6,10 @@ statistics, so what is fitted is what runs. Takes a few minutes of one core.
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,16 +17,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+import fervid
 from fervid.corruptions import CORRUPTIONS, defocus, jpeg
 from fervid.noise import HIDDEN, N_OUTPUTS, NoiseWeights
 from fervid.noise_features import N_FEATURES, measure
 from fervid.noise_sample import sample_plane
 from fervid.records import NOISE_KINDS
 from train.data import load_fer2013
-from train.noise_report import evaluate, write_report
+from train.noise_report import evaluate, rms, write_report
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
+
+WEIGHTS = Path(fervid.__file__).parent / "models" / "noise.npz"
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+FIT_STREAM = 1000  # away from the streams of the evaluation
 
 RANGES = {"gaussian": (0.04, 0.65), "salt_pepper": (0.008, 0.18), "speckle": (0.015, 0.18)}
 CLEAN_SHARE = 0.3
@@ -46,6 +53,65 @@ class Samples:
     kinds: NDArray[np.int64]
     levels: F32
     severities: F32
+
+
+def main_noise(data: Path, out: Path = WEIGHTS, results: Path = RESULTS, seed: int = 0) -> None:
+    """Fit the noise estimator, evaluate it and write both down.
+
+    Args:
+        data: FER2013, as `load_fer2013` takes it.
+        out: the weights' file, npz.
+        results: the folder of noise.json and noise.md.
+        seed: of the fit and of the noise.
+
+    Raises:
+        DataError: FER2013 cannot be read.
+    """
+    write_report(fit_noise(data, out, seed), results)
+
+
+def fit_noise(data: Path, out: Path, seed: int) -> dict[str, Any]:
+    """Fit on Training, write the weights, and evaluate on PublicTest and PrivateTest.
+
+    Args:
+        data: FER2013, as `load_fer2013` takes it.
+        out: the weights' file, npz; its folder is made if missing.
+        seed: of the fit and of the noise.
+
+    Returns:
+        Figures for JSON: "seed", "images", "samples", and `evaluate`'s under "public", "private".
+
+    Raises:
+        DataError: FER2013 cannot be read.
+    """
+    splits = load_fer2013(data)
+    tests = {name: splits[name][0] for name in ("public", "private")}
+    images = distinct(splits["train"][0], tuple(tests.values()))
+    samples = draw_samples(images, np.random.default_rng([seed, FIT_STREAM]))
+    weights = fit_network(samples, seed)
+    figures: dict[str, Any] = {"seed": seed, "images": len(images), "samples": len(samples.kinds)}
+    save_weights(weights, figures, out)
+    return figures | {name: evaluate(test, weights, seed) for name, test in tests.items()}
+
+
+def save_weights(weights: NoiseWeights, facts: Mapping[str, Any], out: Path) -> None:
+    """Write the npz file that `fervid.noise.load_weights` reads; the same input, the same bytes.
+
+    Args:
+        weights: the fitted numbers.
+        facts: put into its metadata, a JSON string.
+        out: its folder is made if missing.
+    """
+    metadata = {
+        "what": "fervid noise estimator, 32-48-8: kind, ln sigma, ln variance, ln severity",
+        "data": "FER2013 Training without exact repeats and without pictures of the test splits",
+        "license": "LicenseRef-FER2013-weights",
+        "made_by": "python -m train noise",
+        **facts,
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {f.name: getattr(weights, f.name) for f in fields(weights)}
+    np.savez(out, metadata=np.array(json.dumps(metadata)), **arrays)
 
 
 def distinct(images: U8, others: tuple[U8, ...]) -> U8:
@@ -105,11 +171,6 @@ def _describe(image: U8, bars: bool, rng: np.random.Generator) -> tuple[F32, int
         image = _bars(image, rng)
     features = measure(sample_plane(image)).features
     return features, kind, float(np.log(level)), float(np.log(severity))
-
-
-def rms(noisy: U8, clean: U8) -> float:
-    """RMS difference of two uint8 pictures on the 0-1 scale."""
-    return float(np.sqrt(np.mean((noisy.astype(np.float32) - clean) ** 2))) / 255
 
 
 def _resize(image: U8, rng: np.random.Generator) -> U8:

@@ -1,0 +1,105 @@
+"""`python -m export onnx | quantize | verify`: from fp16 weights to the file that fervid runs."""
+
+import sys
+from pathlib import Path
+
+from cyclopts import App
+from rich.console import Console
+from rich.table import Table
+
+from fervid.backends import open_backend
+from fervid.errors import ConfigError, FervidError
+
+app = App(
+    name="python -m export",
+    help="Convert fervid's network and check the result; needs a source checkout.",
+    result_action="return_value",
+)
+
+
+@app.command
+def onnx(model: Path, out: Path) -> None:
+    """Write the float32 ONNX graph: logits, class maps and the four heatmaps.
+
+    Args:
+        model: a .safetensors file with a card.
+        out: the .onnx file to write.
+    """
+    from export.graph import export_onnx
+    from fervid.checkpoint import load_model
+
+    net, card = load_model(model)
+    export_onnx(net, card, out)
+    _say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command
+def quantize(
+    model: Path, out: Path, *, data: Path, images: int = 512, reduce_range: bool = True
+) -> None:
+    """Write the int8 form, calibrated on FER2013's training images.
+
+    Args:
+        model: a float32 .onnx file with a card.
+        out: the .onnx file to write.
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        images: how many calibrate; half of them carry noise.
+        reduce_range: 7-bit weights, exact also on processors without VNNI.
+    """
+    from export.graph import read_card
+    from export.pictures import calibration
+    from export.quantize import quantize as run
+
+    seen, eta, _ = calibration(data, read_card(model), images)
+    run(model, out, seen, eta, reduce_range=reduce_range)
+    _say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command
+def verify(
+    model: Path, exported: Path, *, data: Path, limit: int | None = None, threads: int = 0
+) -> None:
+    """Compare an exported model with torch on PublicTest, and fail if it differs too much.
+
+    Args:
+        model: the .safetensors file.
+        exported: the .onnx file made from it.
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        limit: use only the first so many images.
+        threads: threads of both; 0 leaves the choice to the libraries.
+    """
+    from export.parity import compare, enforce, outputs, time_ms
+    from export.pictures import validation
+
+    reference, other = open_backend(model, "cpu", threads), open_backend(exported, "cpu", threads)
+    seen, eta, labels = (part[:limit] for part in validation(data, reference.card))
+    parity = compare(outputs(reference, seen, eta), outputs(other, seen, eta), labels)
+    table = Table("", exported.name, title=f"against {model.name}, {len(labels)} images")
+    for name, value in parity.rows():
+        table.add_row(name, value)
+    for path in (model, exported):
+        one, four = time_ms(path, (1, 4), threads)
+        table.add_row(f"ms a face, {path.name}, batch 1 / 4", f"{one:.1f} / {four:.1f}")
+    Console().print(table)
+    enforce(parity, other.card.precision)
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)
+
+
+def main() -> int:
+    """Run the command line; exit codes as fervid's."""
+    try:
+        app()
+    except ConfigError as error:
+        _say(f"export: {error}")
+        return 2
+    except FervidError as error:
+        _say(f"export: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""The network with its maps as an ONNX graph: free batch size, card in the metadata."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+
+from fervid.adcam import ExplainedNet
+from fervid.card import CARD_KEY, ModelCard
+from fervid.network import ExpressionNet
+
+INPUTS = ["images", "eta", "target"]
+OUTPUTS = ["logits", "maps", "cams"]
+OPSET = 20
+
+
+def export_onnx(net: ExpressionNet, card: ModelCard, path: Path) -> None:
+    """Write the float32 graph after the network contract.
+
+    Args:
+        net: the network.
+        card: describes it; its precision becomes "float32".
+        path: the .onnx file to write.
+    """
+    px = card.input_px
+    example = (torch.randn(2, 3, px, px), torch.tensor([0.0, 0.1]), torch.tensor([-1, 1]))
+    batch = torch.export.Dim("n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own deprecated parts
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            ExplainedNet(net),
+            example,
+            dynamo=True,
+            input_names=INPUTS,
+            output_names=OUTPUTS,
+            dynamic_shapes=({0: batch}, {0: batch}, {0: batch}),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned nothing")
+    model = program.model_proto
+    write(model, card.replace(precision="float32"), path)
+
+
+def write(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
+    """Put the card into a graph, check it and write it."""
+    del model.metadata_props[:]
+    model.metadata_props.add(key=CARD_KEY, value=card.to_json())
+    for node in model.graph.node:  # the exporter's traces name the paths of its machine
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card of an ONNX file."""
+    model = onnx.load(str(path), load_external_data=False)
+    text = {entry.key: entry.value for entry in model.metadata_props}.get(CARD_KEY, "")
+    return ModelCard.from_json(text, str(path))

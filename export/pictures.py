@@ -1,0 +1,52 @@
+"""FER2013 pictures as the deployed network sees them, for calibration and parity."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fervid import corruptions
+from fervid.card import ModelCard
+from fervid.crops import normalise, prepare_thumbnail
+from fervid.filters import PAPER_CHOICE, get_filter
+from train.data import load_fer2013
+
+Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
+
+
+def calibration(data: Path, card: ModelCard, n: int = 512, seed: int = 0) -> Batch:
+    """Training pictures, half of them noisy at the paper's levels and filtered: images, eta, labels."""
+    images, labels = load_fer2013(data)["train"]
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(len(labels), n, replace=False)
+    seen, etas = [], []
+    for position, index in enumerate(chosen):
+        if position % 2:
+            picture, eta = _noisy(images[index], card, rng)
+        else:
+            picture, eta = prepare_thumbnail(images[index], card, get_filter("none"), 0), 0.0
+        seen.append(picture)
+        etas.append(eta)
+    return normalise(np.stack(seen), card), np.array(etas, np.float32), labels[chosen]
+
+
+def validation(data: Path, card: ModelCard) -> Batch:
+    """All of PublicTest, clean."""
+    images, labels = load_fer2013(data)["public"]
+    seen = [prepare_thumbnail(image, card, get_filter("none"), 0) for image in images]
+    return normalise(np.stack(seen), card), np.zeros(len(labels), np.float32), labels
+
+
+def _noisy(
+    image: NDArray[np.uint8], card: ModelCard, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], float]:
+    kinds = list(corruptions.PAPER_LEVELS)
+    kind = kinds[rng.integers(len(kinds))]
+    level = corruptions.PAPER_LEVELS[kind][rng.integers(3)]
+    dirty = corruptions.CORRUPTIONS[kind](image, level, rng)
+    rms = float(np.sqrt(np.mean((dirty.astype(np.float32) - image) ** 2))) / 255
+    name = {**PAPER_CHOICE, **card.filters}[kind]
+    filter_fn = get_filter(name)
+    clean, dirty = (prepare_thumbnail(x, card, filter_fn, rms) for x in (image, dirty))
+    eta = float(np.sqrt(np.mean((dirty.astype(np.float32) - clean) ** 2))) / 255
+    return dirty, eta

@@ -1,0 +1,106 @@
+"""Opening containers by PyAV: what cannot be opened is said in one sentence.
+
+FFmpeg's errors become fervid's here and in media.py, for files and network streams alike.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fervid.errors import SourceOpenError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms", "mmsh")
+OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 5.0
+
+
+def open_container(uri: str, shown: str) -> "InputContainer":
+    """Open a file or stream.
+
+    Args:
+        uri: a file name or a URL.
+        shown: the same without credentials, for messages.
+
+    Raises:
+        SourceOpenError: it is missing, empty, cut off, no video, or does not answer.
+    """
+    import av
+
+    if "://" not in uri:
+        _check_file(Path(uri))
+    options = {"rtsp_transport": "tcp"} if uri.startswith("rtsp") else {}
+    timeout = (OPEN_TIMEOUT_S, READ_TIMEOUT_S) if "://" in uri else None
+    # "file:" keeps FFmpeg from taking a colon in a file's name for a protocol.
+    name = uri if "://" in uri else f"file:{uri}"
+    try:
+        return av.open(name, "r", options=options, timeout=timeout, metadata_errors="replace")
+    except (av.FFmpegError, OSError) as error:
+        if "://" not in uri:
+            raise SourceOpenError(_why_unreadable(Path(uri), error), shown) from error
+        # The library's own error holds the password, so it is not passed on.
+        raise SourceOpenError(
+            f"The stream {shown} cannot be opened ({reason(error)}); check the address, the "
+            "password, and that the camera is on.",
+            shown,
+        ) from None
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise SourceOpenError(f"{path} is a folder; name a video file in it.", str(path))
+    if not path.exists():
+        raise SourceOpenError(f"There is no file {path}; check its name and folder.", str(path))
+    if path.is_file() and path.stat().st_size == 0:
+        raise SourceOpenError(f"{path} is empty; copy or record it again.", str(path))
+
+
+def _why_unreadable(path: Path, error: Any) -> str:
+    if isinstance(error, OSError):
+        return f"{path} cannot be read ({reason(error)}); check its permissions and the disk."
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"moov"):
+        return (
+            f"{path} is an MP4 or MOV file without its index (moov): it was cut off; copy or "
+            "record it again, or repair it with a tool like untrunc."
+        )
+    return (
+        f"{path} is not a video that can be read; check that it is one, or convert it to H.264 in "
+        "an .mp4 file."
+    )
+
+
+def video_stream(container: "InputContainer", shown: str) -> "VideoStream":
+    """Return the first stream of moving pictures; the cover of a piece of music is none.
+
+    Raises:
+        SourceOpenError: there is none, or its codec is not known.
+    """
+    from av.stream import Disposition
+
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            # An unknown codec leaves no context, whatever the annotations say.
+            if getattr(stream, "codec_context", None) is None:
+                break
+            return stream
+    else:
+        raise SourceOpenError(f"{shown} holds no video stream; name a video file.", shown)
+    raise SourceOpenError(
+        f"The video of {shown} has a codec that is not supported; convert it to H.264.", shown
+    )
+
+
+def is_live(uri: str, container: "InputContainer") -> bool:
+    """Tell whether a source cannot wait for its reader."""
+    scheme, remote, _ = uri.partition("://")
+    return bool(remote) and (scheme.lower() in LIVE_SCHEMES or not container.duration)
+
+
+def reason(error: Any) -> str:
+    """Return the system's own words, without the address that FFmpeg adds to them."""
+    if type(error).__name__ == "ExitError":
+        return "no answer in time"
+    return str(getattr(error, "strerror", None) or type(error).__name__)

@@ -1,0 +1,251 @@
+"""From a frame and its face boxes to the network's input: the ONE preprocessing.
+
+The same code serves run time, training and export: `crop_faces` cuts a square region out of the
+frame, `prepare_thumbnail` takes a picture that is the region already; from there on both are one.
+
+Order, with n the region's side in frame pixels and S the network's input:
+
+1. region with a margin, replicated outside the frame; luma;
+2. median filters at native scale, whatever n: a resize would smear impulses;
+3. other filters where noise is white and the picture about S large: if n <= 1.5 S at native
+   scale, then resize; if larger, reduce by area to S, which takes noise down by about n / S, and
+   filter after it, with the level that is left. After the reduction the margin is gone and the
+   filter reflects at the border, as it does on a training thumbnail.
+
+Reduction is by area, enlargement bilinear.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fervid.card import ModelCard
+from fervid.filters import (
+    Filter,
+    FilterName,
+    FilterSet,
+    bilateral_5,
+    bilateral_9,
+    bilateral_by_level,
+    gaussian_3x3,
+    gaussian_5x5,
+    gaussian_by_level,
+    get_filter,
+    impulse_median,
+    median_3x3,
+    no_filter,
+)
+from fervid.records import F32, Noise
+
+U8 = NDArray[np.uint8]
+
+IMPULSE_FILTERS: tuple[Filter, ...] = (impulse_median, median_3x3)
+MARGIN_PX = 4  # the reach of the widest filter, the bilateral d=9
+FILTER_AFTER = 1.5  # n / S above which the picture is reduced before it is filtered
+EXACT_UP_TO = 12  # n / S up to which the resize's gain is computed
+MEASURED_PX = 48  # side of the pictures behind FILTER_GAINS
+
+# RMS of luma for noise of RMS 1 drawn for each channel alone: sqrt(.299^2 + .587^2 + .114^2).
+LUMA_GAIN = 0.669
+
+# Realised noise on FER2013's faces (its histogram), by nominal level. Clipping at black and white
+# weakens noise (white: RMS about its mean) and shifts dark and bright areas (bias: RMS of that
+# mean), which no averaging takes out: at Gaussian .3 a 240 px face is left with the bias alone.
+LEVELS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+GAUSSIAN_WHITE = (0.0, 0.049, 0.096, 0.181, 0.249, 0.3, 0.338)
+GAUSSIAN_BIAS = (0.0, 0.0035, 0.0088, 0.0243, 0.0456, 0.0692, 0.0911)
+SPECKLE_WHITE = (0.0, 0.0277, 0.0545, 0.1046, 0.1503, 0.192, 0.2275)
+SPECKLE_BIAS = (0.0, 0.0026, 0.0059, 0.0147, 0.0261, 0.0391, 0.0525)
+
+# RMS left by a filter, as a share of the RMS before it, by that RMS: (Gaussian and speckle noise,
+# impulses). Measured as rms(f(noisy) - f(clean)) on 150 FER2013 PrivateTest pictures of 48 px;
+# speckle of the same RMS lies within .03 of Gaussian noise. Impulses at densities 2, 5, 8, 16 %;
+# what a median leaves of them is texture, so it falls as faces grow (.118 at 48 px, .037 at 144).
+GAIN_RMS = (0.02, 0.05, 0.1, 0.2, 0.25)
+IMPULSE_RMS = (0.08, 0.126, 0.16, 0.225)
+FILTER_GAINS: Mapping[Filter, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    no_filter: ((1.0, 1.0, 1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 1.0)),
+    gaussian_3x3: ((0.374, 0.368, 0.372, 0.385, 0.397), (0.365, 0.371, 0.379, 0.397)),
+    gaussian_5x5: ((0.311, 0.303, 0.309, 0.323, 0.339), (0.303, 0.309, 0.318, 0.337)),
+    gaussian_by_level: ((0.855, 0.648, 0.421, 0.328, 0.32), (0.482, 0.38, 0.351, 0.327)),
+    median_3x3: ((0.69, 0.57, 0.503, 0.483, 0.497), (0.145, 0.15, 0.156, 0.184)),
+    impulse_median: ((1.0, 1.0, 0.984, 0.932, 0.89), (0.11, 0.118, 0.125, 0.152)),
+    bilateral_5: ((0.344, 0.345, 0.375, 0.512, 0.61), (0.667, 0.685, 0.703, 0.74)),
+    bilateral_9: ((0.269, 0.271, 0.308, 0.454, 0.558), (0.505, 0.554, 0.593, 0.669)),
+    bilateral_by_level: ((0.47, 0.494, 0.384, 0.388, 0.421), (0.793, 0.538, 0.454, 0.426)),
+}
+
+
+def crop_boxes(boxes: F32, card: ModelCard) -> F32:
+    """The square regions that the network sees, float32 (N, 4), possibly beyond the frame.
+
+    Framing as FER2013 has it: the side is the box times `card.crop_scale`, the centre lies
+    `card.crop_shift` of the box higher. "The box" is its longer side: BlazeFace boxes are square,
+    a shorter side has been clipped by the frame's border.
+
+    Args:
+        boxes: float32 (N, 4), face boxes in frame pixels.
+        card: the model's card.
+    """
+    size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)  # (N, 1)
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    centre = centre - size * np.array([0, card.crop_shift], np.float32)
+    half = size * np.float32(card.crop_scale / 2)
+    return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
+
+
+def crop_faces(
+    bgr: U8, boxes: F32, card: ModelCard, filter_fn: Filter, level: float
+) -> tuple[F32, U8]:
+    """Cut faces out of a frame and make them the network's input.
+
+    Args:
+        bgr: uint8 (H, W, 3), the frame as it came, not filtered.
+        boxes: float32 (N, 4), face boxes (not crop regions) in frame pixels.
+        card: the model's card.
+        filter_fn: from `fervid.filters`.
+        level: RMS noise of the frame, 0-1 (`Noise.severity`); what of it is left in luma, and
+            after a reduction, is handed to the filter.
+
+    Returns:
+        images float32 (N, 3, S, S), luma three times, normalised; crops uint8 (N, S, S).
+    """
+    s = card.input_px
+    crops = np.zeros((len(boxes), s, s), np.uint8)
+    for i, box in enumerate(crop_boxes(boxes, card)):
+        n = max(1, round(float(box[2] - box[0])))
+        x, y = round(float(box[0])), round(float(box[1]))
+        gray = _cut_luma(bgr, x - MARGIN_PX, y - MARGIN_PX, n + 2 * MARGIN_PX)
+        crops[i] = _prepare(gray, MARGIN_PX, s, filter_fn, level * LUMA_GAIN)
+    return normalise(crops, card), crops
+
+
+def prepare_thumbnail(gray: U8, card: ModelCard, filter_fn: Filter, level: float) -> U8:
+    """The crop uint8 (S, S) of a square grey picture that is framed already, such as FER2013's.
+
+    Args:
+        gray: uint8 (n, n).
+        card: the model's card.
+        filter_fn: from `fervid.filters`.
+        level: RMS noise of `gray`, 0-1.
+    """
+    return _prepare(gray, 0, card.input_px, filter_fn, level)
+
+
+def normalise(crops: U8, card: ModelCard) -> F32:
+    """uint8 (N, S, S) -> float32 (N, 3, S, S): luma three times, by the card's mean and std."""
+    scaled = (crops.astype(np.float32) / 255 - np.float32(card.mean)) / np.float32(card.std)
+    return np.repeat(scaled[:, None], 3, axis=1)  # (N, 3, S, S)
+
+
+def _cut_luma(bgr: U8, x: int, y: int, side: int) -> U8:
+    """Luma uint8 (side, side) of a square whose corner is x, y; the border is replicated."""
+    h, w = bgr.shape[:2]
+    x0, x1 = int(np.clip(x, 0, w - 1)), int(np.clip(x + side, 1, w))
+    y0, y1 = int(np.clip(y, 0, h - 1)), int(np.clip(y + side, 1, h))
+    gray = cv2.cvtColor(np.ascontiguousarray(bgr[y0:y1, x0:x1]), cv2.COLOR_BGR2GRAY)
+    left, top = (min(max(0, c0 - c), side - 1) for c0, c in ((x0, x), (y0, y)))
+    right, bottom = side - (x1 - x0) - left, side - (y1 - y0) - top
+    padded = cv2.copyMakeBorder(gray, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    return np.asarray(padded, np.uint8)
+
+
+def _is_late(n: int, s: int, filter_fn: Filter) -> bool:
+    """Whether the filter follows the reduction from n to s pixels."""
+    return n > FILTER_AFTER * s and filter_fn not in IMPULSE_FILTERS
+
+
+def _prepare(gray: U8, margin: int, s: int, filter_fn: Filter, level: float) -> U8:
+    """Filter and resize a square picture with a margin to (s, s); the order is in the module."""
+    n = gray.shape[0] - 2 * margin
+    late = _is_late(n, s, filter_fn)
+    if not late:
+        gray = filter_fn(gray, level)
+    gray = gray[margin : margin + n, margin : margin + gray.shape[1] - 2 * margin]
+    if gray.shape != (s, s):
+        how = cv2.INTER_AREA if n > s else cv2.INTER_LINEAR
+        gray = np.asarray(cv2.resize(gray, (s, s), interpolation=how), np.uint8)
+    return filter_fn(gray, level * _resize_gain(n, s)) if late else gray
+
+
+@lru_cache(maxsize=256)
+def _resize_gain(n: int, s: int) -> float:
+    """RMS that resizing from n to s pixels leaves of white noise, about s / n.
+
+    Exact: the mean over output pixels of the sum of squared weights, one axis standing for both.
+    """
+    if n > EXACT_UP_TO * s:
+        return s / n
+    how = cv2.INTER_AREA if n > s else cv2.INTER_LINEAR
+    weights = cv2.resize(np.eye(n, dtype=np.float32), (n, s), interpolation=how)  # (s, n)
+    return float((weights**2).sum() / s)
+
+
+def residual_noise(
+    noise: Noise,
+    filter_name: FilterName,
+    face_px: float,
+    card: ModelCard,
+    filter_set: FilterSet = "tuned",
+    luma_gain: float = LUMA_GAIN,
+) -> float:
+    """The eta of one face: RMS noise left in its crop on the network's own input grid.
+
+    The noise goes through luma, filter and resize as the crop does, by the tables above; parts and
+    kinds add in squares. Measured error for the paper's nine settings: see tests/fervid.
+
+    Args:
+        noise: of the frame.
+        filter_name: the filter that was applied to the crop.
+        face_px: the longer side of the face's box.
+        card: the model's card.
+        filter_set: where the filter is from.
+        luma_gain: LUMA_GAIN for noise drawn per channel, 1 for a grey picture.
+
+    Returns:
+        RMS of (crop of noisy - crop of clean through the same path), 0-1 scale.
+    """
+    n, s = max(1, round(face_px * card.crop_scale)), card.input_px
+    filter_fn = get_filter(filter_name, filter_set)
+    sigma, density, speckle = (float(level) for level in noise.levels)
+    white = luma_gain * np.hypot(
+        np.interp(sigma, LEVELS, GAUSSIAN_WHITE), np.interp(speckle, LEVELS, SPECKLE_WHITE)
+    )
+    bias = np.hypot(
+        np.interp(sigma, LEVELS, GAUSSIAN_BIAS), np.interp(speckle, LEVELS, SPECKLE_BIAS)
+    )
+    power = card.mean**2 + card.std**2  # E[x^2]
+    impulses = np.sqrt(density / 2 * (power + 1 - 2 * card.mean + power))
+    # Impulses not taken out pull every area towards mid-grey by their density.
+    pull = 0.0 if filter_fn in IMPULSE_FILTERS else density * card.std
+    parts = (
+        float(bias),
+        pull,
+        _left(float(white), n, s, filter_fn),
+        _impulses_left(float(np.sqrt(impulses**2 - pull**2)), n, s, filter_fn),
+    )
+    return float(np.sqrt(np.sum(np.square(parts))))
+
+
+def _left(rms: float, n: int, s: int, filter_fn: Filter) -> float:
+    """RMS that filter and resize leave of white noise."""
+    resize, gains = _resize_gain(n, s), FILTER_GAINS[filter_fn][0]
+    if _is_late(n, s, filter_fn):
+        return rms * resize * float(np.interp(rms * resize, GAIN_RMS, gains))
+    gain = float(np.interp(rms, GAIN_RMS, gains))
+    # Smooth noise loses less in a resize: of the loss, the share (gain - .1) / .9 is left, within
+    # .02 for Gaussian blurs of .7 and 1.2 px.
+    return rms * gain * (1 - (1 - resize) * max(0.0, gain - 0.1) / 0.9)
+
+
+def _impulses_left(rms: float, n: int, s: int, filter_fn: Filter) -> float:
+    """RMS that filter and resize leave of impulses; a reduction makes them like white noise."""
+    if _is_late(n, s, filter_fn):
+        return _left(rms, n, s, filter_fn)
+    gain = float(np.interp(rms, IMPULSE_RMS, FILTER_GAINS[filter_fn][1]))
+    if filter_fn in IMPULSE_FILTERS:
+        gain = min(1.0, gain * MEASURED_PX / n)
+    return rms * gain * _resize_gain(n, s)

@@ -1,0 +1,112 @@
+"""What is shown of a face over time: probabilities and heatmaps, smoothed per track.
+
+Smoothing is exponential in time, not in frames: after dt seconds the past weighs exp(-dt / tau),
+so irregular or dropped frames do not change its speed. The first value of a track is itself.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fervid.records import F32
+
+LOW, HIGH = 10, 95  # percentiles of a map that become 0 and 1: no single cell sets the scale
+MIN_CONTRAST = 0.05  # least range, as a share of the high percentile: a flat map stays cold
+SCALE_SLOWER = 3.0  # a track's range moves this much slower than its map
+
+
+@dataclass(slots=True)
+class _Memory:
+    value: F32
+    seen_s: float
+
+
+class TrackAverage:
+    """An exponential average of one array per track.
+
+    Args:
+        time_constant_s: seconds after which the past weighs 1/e; 0: no smoothing.
+        memory_s: seconds without a value after which a track is forgotten.
+    """
+
+    def __init__(self, time_constant_s: float, memory_s: float) -> None:
+        if time_constant_s < 0 or memory_s < 0:
+            raise ValueError("time_constant_s and memory_s must not be negative")
+        self._tau_s = time_constant_s
+        self._memory_s = memory_s
+        self._tracks: dict[int, _Memory] = {}
+
+    def update(self, values: F32, track_ids: NDArray[np.int64], time_s: float) -> F32:
+        """The averages of the tracks that these values belong to.
+
+        A negative id (not followed) is passed through. A track whose last value lies in the
+        future (a jump back) or whose shape has changed starts anew.
+
+        Args:
+            values: float32 (N, ...).
+            track_ids: int64 (N,).
+            time_s: of these values.
+
+        Returns:
+            float32 (N, ...), a new array.
+        """
+        self._tracks = {
+            i: m for i, m in self._tracks.items() if 0 <= time_s - m.seen_s <= self._memory_s
+        }
+        out = np.array(values, np.float32)
+        for k, track_id in enumerate(track_ids.tolist()):
+            if track_id < 0:
+                continue
+            past = self._tracks.get(track_id)
+            if past is not None and past.value.shape == out[k].shape and self._tau_s > 0:
+                weight = math.exp(-(time_s - past.seen_s) / self._tau_s)
+                out[k] += np.float32(weight) * (past.value - out[k])
+            self._tracks[track_id] = _Memory(out[k].copy(), time_s)
+        return out
+
+
+class ProbabilityStream(TrackAverage):
+    """Smooths probabilities float32 (N, K) per track; each result sums to 1 as its input does."""
+
+    def __init__(self, time_constant_s: float = 0.5, memory_s: float = 1.0) -> None:
+        super().__init__(time_constant_s, memory_s)
+
+
+class HeatmapStream:
+    """Turns class activation maps into heatmaps 0-1 that do not flicker.
+
+    Two measures against flicker: the map itself is smoothed, and its range (two percentiles) is
+    smoothed per track too, and slower, so one bright cell in one frame does not dim the rest.
+
+    Args:
+        time_constant_s: of the map; the range takes SCALE_SLOWER times as long.
+        memory_s: seconds without a map after which a track is forgotten.
+    """
+
+    def __init__(self, time_constant_s: float = 0.3, memory_s: float = 1.0) -> None:
+        self._maps = TrackAverage(time_constant_s, memory_s)
+        self._ranges = TrackAverage(time_constant_s * SCALE_SLOWER, memory_s)
+
+    def update(self, cams: F32, track_ids: NDArray[np.int64], time_s: float) -> F32:
+        """Heatmaps of these faces.
+
+        Args:
+            cams: float32 (N, h, w), one map a face, not negative; a value that is no number
+                counts as 0.
+            track_ids: int64 (N,).
+            time_s: of the frame.
+
+        Returns:
+            float32 (N, h, w), 0-1; all 0 for a flat map.
+        """
+        cams = np.nan_to_num(cams, nan=0.0, posinf=0.0, neginf=0.0)
+        smooth = self._maps.update(cams, track_ids, time_s)
+        if not len(cams):
+            return smooth
+        ends = np.percentile(smooth, (LOW, HIGH), axis=(1, 2)).T.astype(np.float32)  # (N, 2)
+        low, high = self._ranges.update(ends, track_ids, time_s).T[:, :, None, None]  # (N, 1, 1)
+        span = np.maximum(high - low, MIN_CONTRAST * np.abs(high))
+        heat = (smooth - low) / np.maximum(span, np.finfo(np.float32).tiny)
+        return np.asarray(heat.clip(0, 1), np.float32)

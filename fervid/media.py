@@ -1,0 +1,221 @@
+"""Video files and network streams by PyAV: FileSource, whose entry is capture.open_source."""
+
+import itertools
+import time
+from collections.abc import Callable, Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fervid.config import without_credentials
+from fervid.containers import is_live, open_container, reason, video_stream
+from fervid.errors import SourceOpenError, SourceReadError
+from fervid.records import Frame, SourceInfo
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.sidedata.sidedata import SideData
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+# So many failures in a row mean that nothing more can be read.
+READ_RETRIES = 100
+# Timestamps that go back by more than RESTART_S were restarted, by less are merely wrong.
+RESTART_S, NUDGE_S = 1.0, 1e-4
+DEFAULT_RATE = Fraction(25)
+
+
+class MediaClock:
+    """Turns timestamps into seconds that always rise.
+
+    A missing timestamp is one frame after the last; timestamps that start again (streams put
+    one after another) go on where they were.
+
+    Args:
+        origin: the timestamp of 0 s.
+        time_base: seconds of one tick.
+        rate: nominal frame rate, for frames without timestamp.
+    """
+
+    def __init__(self, origin: int, time_base: Fraction, rate: Fraction) -> None:
+        self._origin, self._time_base, self._period_s = origin, time_base, float(1 / rate)
+        self._shift_s = 0.0
+        self._last_s: float | None = None
+
+    def seconds(self, pts: int | None) -> float:
+        """Return the time of the picture with this timestamp."""
+        last = self._last_s
+        after = 0.0 if last is None else last + self._period_s
+        now = after
+        if pts is not None:
+            now = float((pts - self._origin) * self._time_base) + self._shift_s
+            if last is not None and last - now > RESTART_S:
+                self._shift_s += after - now
+                now = after
+            elif last is not None and now <= last:
+                now = last + NUDGE_S
+        self._last_s = now
+        return now
+
+
+class FileSource:
+    """Every picture of a video file, upright, at its media time; also a network stream.
+
+    The first picture is decoded when the source is opened: a file that holds none is refused at
+    once, and its size and rotation are known.
+
+    Raises:
+        SourceOpenError: the file or stream cannot be opened or holds no picture.
+    """
+
+    def __init__(self, uri: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self.damaged = 0
+        self._remote = "://" in uri
+        self._uri = without_credentials(uri)
+        self._clock = clock
+        self._converter = VideoReformatter()
+        self._container = open_container(uri, self._uri)
+        try:
+            self._live = is_live(uri, self._container)
+            self._stream = video_stream(self._container, self._uri)
+            # Decoding several frames side by side would hold a live picture back.
+            self._stream.codec_context.thread_type = "SLICE" if self._live else "AUTO"
+            self._pictures = self._decode_all()
+            self._first = self._first_picture()
+            self._turn = orientation(self._first)
+            self.info = self._describe(uri)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def __iter__(self) -> Iterator[Frame]:
+        media, start_s = self._media_clock(), self._clock()
+        pictures = itertools.chain((self._first,), self._pictures)
+        for index, picture in enumerate(pictures):
+            time_s = self._clock() - start_s if self._live else media.seconds(picture.pts)
+            yield Frame(index, time_s, self._bgr(picture))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; closing twice is harmless."""
+        self._pictures.close()
+        self._container.close()
+
+    def _decode_all(self) -> "Generator[VideoFrame]":
+        """Yield what can be decoded; damaged packets are counted and passed over."""
+        from av.error import FFmpegError
+
+        failures = 0
+        while True:
+            try:
+                for packet in self._container.demux(self._stream):
+                    failures = 0
+                    yield from self._decode(packet)
+            except FFmpegError as error:
+                failures += 1
+                self.damaged += 1
+                if failures <= READ_RETRIES and not isinstance(error, OSError) and not self._live:
+                    continue
+                yield from self._decode(None)
+                raise self._read_error(error) from (None if self._remote else error)
+            return
+
+    def _decode(self, packet: "Packet[VideoStream] | None") -> "list[VideoFrame]":
+        from av.error import FFmpegError
+
+        try:
+            pictures = self._stream.decode(packet)
+        except FFmpegError as error:
+            # An end of file says that the decoder has been emptied before.
+            self.damaged += not isinstance(error, EOFError)
+            return []
+        # A corrupt picture has lost a part, which the decoder has filled from its neighbours.
+        self.damaged += sum(picture.is_corrupt for picture in pictures)
+        return pictures
+
+    def _read_error(self, error: Any) -> SourceReadError:
+        what, way = ("stream", "the connection") if self._remote else ("file", "the disk")
+        return SourceReadError(
+            f"The {what} {self._uri} cannot be read on ({reason(error)}); check {way} and start "
+            "again.",
+            self._uri,
+        )
+
+    def _first_picture(self) -> "VideoFrame":
+        try:
+            first = next(self._pictures, None)
+        except SourceReadError as error:
+            raise SourceOpenError(str(error), self._uri) from error
+        if first is None:
+            raise SourceOpenError(
+                f"Not one picture of {self._uri} can be decoded; it is damaged or was cut off, so "
+                "copy or record it again.",
+                self._uri,
+            )
+        return first
+
+    def _describe(self, uri: str) -> SourceInfo:
+        stream, container, first = self._stream, self._container, self._first
+        duration_s = container.duration / 1e6 if container.duration else None
+        if stream.duration and stream.time_base:
+            duration_s = float(stream.duration * stream.time_base)
+        turned = self._turn[0]
+        return SourceInfo(
+            uri=self._uri,
+            label=self._uri if self._remote else Path(uri).name,
+            width=first.height if turned else first.width,
+            height=first.width if turned else first.height,
+            live=self._live,
+            rate=stream.average_rate or stream.guessed_rate or None,
+            n_frames=None if self._live else stream.frames or None,
+            duration_s=None if self._live else duration_s,
+            has_audio=bool(container.streams.audio),
+            codec=stream.codec_context.codec.canonical_name,
+        )
+
+    def _media_clock(self) -> MediaClock:
+        """A clock that starts with the stream, whose start its audio shares."""
+        starts = [t for t in (self._stream.start_time, self._first.pts) if t is not None]
+        return MediaClock(
+            min(starts, default=0),
+            self._stream.time_base or Fraction(1, 1000),
+            self.info.rate or DEFAULT_RATE,
+        )
+
+    def _bgr(self, picture: "VideoFrame") -> NDArray[np.uint8]:
+        """The picture upright, and as large as the first one even if the stream changes size."""
+        first = self._first
+        converted = self._converter.reformat(picture, first.width, first.height, "bgr24", threads=1)
+        bgr = np.asarray(converted.to_ndarray(), np.uint8)
+        transposed, mirrored, upside_down = self._turn
+        if transposed:
+            bgr = np.asarray(cv2.transpose(bgr), np.uint8)
+        if mirrored or upside_down:
+            code = -1 if mirrored and upside_down else int(mirrored)
+            bgr = np.asarray(cv2.flip(bgr, code), np.uint8)
+        return bgr
+
+
+def orientation(picture: "VideoFrame") -> tuple[bool, bool, bool]:
+    """Return how to set a picture upright: transpose, then mirror left-right, then up-down.
+
+    A display matrix (a b u, c d v, x y w) sends a pixel (p, q) to (a p + c q, b p + d q); phones
+    write quarter turns and mirrorings only, anything else is rounded to the nearest of these.
+    """
+    if (data := picture.side_data.get("DISPLAYMATRIX")) is None:
+        return False, False, False
+    a, b, _, c, d = np.frombuffer(bytes(cast("SideData", data)), np.int32)[:5].tolist()
+    if abs(b) > abs(a):
+        return True, c < 0, b < 0
+    return False, a < 0, d < 0

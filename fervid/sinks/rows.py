@@ -1,0 +1,250 @@
+"""The row schema, version 1, and the CSV file that is written from it.
+
+`record` is a frame with its faces nested (a line of the journal), `flatten` makes rows of it, one
+a face; every table is made by these two, so that a table rebuilt from the journal is the same.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fervid.errors import SinkError
+from fervid.records import Frame, FrameResult
+from fervid.sinks import RunHeader
+
+SCHEMA = 1
+_LEVELS = ("noise_sigma", "noise_impulse", "noise_speckle")
+_QUALITY = ("blocking", "blur", "darkness")
+FRAME_COLUMNS = (
+    *("schema", "source", "frame", "time_s", "utc", "dropped", "noise_kind"),
+    *(*_LEVELS, "severity", *_QUALITY, "filter"),
+)
+FACE_COLUMNS = (
+    *("track", "x0", "y0", "x1", "y1", "score", "face_px", "eta"),
+    *("label", "confidence", "uncertain", "reasons"),
+)
+
+
+def columns(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of all columns, in order."""
+    shares = (f"{kind}_{name}" for kind in "ps" for name in classes)
+    return (*FRAME_COLUMNS, *FACE_COLUMNS, *shares)
+
+
+def header_record(header: RunHeader) -> dict[str, Any]:
+    """Return the header as JSON types: the journal's first line and the tables' metadata."""
+    source = asdict(header.source)
+    source["rate"] = None if header.source.rate is None else str(header.source.rate)
+    for name in ("uri", "label"):  # a file's name need not be text
+        source[name] = source[name].encode("utf-8", "backslashreplace").decode()
+    return {
+        "schema": SCHEMA,
+        "fervid": header.version,
+        "source": source,
+        "model": header.model,
+        "model_sha256": header.model_sha256,
+        "classes": list(header.classes),
+        "config": dict(header.config),
+    }
+
+
+def record(result: FrameResult, started: datetime | None = None) -> dict[str, Any]:
+    """Return one frame with its faces, as JSON types.
+
+    Args:
+        result: the frame.
+        started: when 0 s was, by the calendar; None for recordings.
+    """
+    noise = result.noise
+    fields: dict[str, Any] = {"frame": result.index, "time_s": round(result.time_s, 6)}
+    if started is not None:
+        fields["utc"] = utc_text(started + timedelta(seconds=result.time_s))
+    fields |= {"dropped": result.dropped, "noise_kind": noise.kind}
+    fields |= zip(_LEVELS, map(_share, noise.levels), strict=True)
+    fields["severity"] = _share(noise.severity)
+    fields |= zip(_QUALITY, map(_share, noise.quality), strict=True)
+    fields["filter"] = result.filter_name
+    fields["faces"] = [_face(result, n) for n in range(len(result.faces))]
+    return fields
+
+
+def flatten(header: Mapping[str, Any], fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of one frame, one a face; none for a frame without faces.
+
+    Args:
+        header: as `header_record` makes it.
+        fields: as `record` makes it.
+    """
+    common = {"schema": header["schema"], "source": header["source"]["uri"]}
+    common |= {name: fields.get(name) for name in FRAME_COLUMNS if name not in common}
+    rows = []
+    for face in fields["faces"]:
+        row = common | {name: face[name] for name in FACE_COLUMNS}
+        row["reasons"] = "+".join(face["reasons"])
+        row |= {f"{kind}_{name}": face[kind][name] for kind in "ps" for name in header["classes"]}
+        rows.append(row)
+    return rows
+
+
+def rows(
+    header: RunHeader, result: FrameResult, started: datetime | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of one frame: exactly `columns(header.classes)`, one a face."""
+    return flatten(header_record(header), record(result, started))
+
+
+def start_of_run(header: RunHeader, started: datetime | None) -> datetime | None:
+    """Return when 0 s of a live source was (by default: now); None for recordings."""
+    if not header.source.live:
+        return None
+    return started or datetime.now(UTC)
+
+
+def utc_text(moment: datetime) -> str:
+    """Return a moment as ISO 8601 in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def sink_error(path: Path | None, error: Exception) -> SinkError:
+    """Return the error that an output could not be written, with the way out."""
+    if path is None:
+        return SinkError(f"Standard output cannot be written ({_reason(error)}).", "-")
+    if not path.parent.is_dir():
+        way = f"the folder {path.parent} does not exist, create it first"
+    elif path.is_dir():
+        way = "it is a folder, name a file"
+    else:
+        way = f"{_reason(error)}; free space there or choose another place"
+    return SinkError(f"{path} cannot be written: {way}.", str(path))
+
+
+class TextOutput:
+    """A text file, or a stream that belongs to somebody else; fails with SinkError only.
+
+    Args:
+        path: the file; None writes to `stream`.
+        stream: used, and left open, where `path` is None.
+    """
+
+    def __init__(self, path: Path | None, stream: TextIO | None = None) -> None:
+        if (path is None) == (stream is None):
+            raise ValueError("expected either a path or a stream")
+        self._path, self._owned = path, path is not None
+        self._stream = stream
+        if path is not None:
+            try:
+                self._stream = path.open("w", encoding="utf-8", newline="")
+            except OSError as error:
+                raise sink_error(path, error) from error
+
+    def write(self, text: str) -> None:
+        """Write and flush, so that a killed run keeps what it wrote."""
+        if self._stream is None:
+            raise ValueError("the output is closed")
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError as error:
+            raise sink_error(self._path, error) from error
+
+    def close(self) -> None:
+        """Close the file if it is ours; closing twice is harmless."""
+        stream, self._stream = self._stream, None
+        if stream is None or not self._owned:
+            return
+        try:
+            stream.close()
+        except OSError as error:
+            raise sink_error(self._path, error) from error
+
+
+class CsvSink:
+    """A table of comma-separated values, one row a face, written as frames come.
+
+    Args:
+        path: the file; None writes to `stream`.
+        header: of the run.
+        stream: standard output.
+        started: when 0 s of a live source was, by the calendar.
+    """
+
+    wants_pixels = False
+
+    def __init__(
+        self,
+        path: Path | None,
+        header: RunHeader,
+        *,
+        stream: TextIO | None = None,
+        started: datetime | None = None,
+    ) -> None:
+        self.path = path
+        self._header = header_record(header)
+        self._started = start_of_run(header, started)
+        self._names = columns(header.classes)
+        self._output = TextOutput(path, stream)
+        self._write([self._names])
+
+    def write(self, frame: Frame, result: FrameResult, drawn: NDArray[np.uint8] | None) -> None:
+        """Append the rows of a frame.
+
+        Raises:
+            SinkError: it could not be written.
+        """
+        table = flatten(self._header, record(result, self._started))
+        if table:
+            self._write([[_cell(row[name]) for name in self._names] for row in table])
+
+    def close(self) -> None:
+        """Close the file; closing twice is harmless."""
+        self._output.close()
+
+    def _write(self, table: list[Any]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(table)
+        self._output.write(text.getvalue())
+
+
+def _face(result: FrameResult, n: int) -> dict[str, Any]:
+    faces = result.faces
+    x0, y0, x1, y1 = (round(float(v), 2) for v in faces.boxes[n])
+    label, smoothed = result.labels[n], result.smoothed[n]
+    return {
+        "track": int(faces.track_ids[n]),
+        "x0": x0,
+        "y0": y0,
+        "x1": x1,
+        "y1": y1,
+        "score": _share(faces.scores[n]),
+        "face_px": round(x1 - x0, 2),
+        "eta": _share(result.eta[n]),
+        "label": label,
+        "confidence": _share(smoothed[result.classes.index(label)]),
+        "uncertain": bool(result.uncertain[n]),
+        "reasons": list(result.reasons[n]),
+        "p": dict(zip(result.classes, map(_share, result.probabilities[n]), strict=True)),
+        "s": dict(zip(result.classes, map(_share, smoothed), strict=True)),
+    }
+
+
+def _share(value: Any) -> float | None:
+    """A number of about 0-1 to six places, which is all that float32 holds; None if undefined."""
+    number = round(float(value), 6)
+    return number if math.isfinite(number) else None
+
+
+def _cell(value: Any) -> Any:
+    """A value as CSV: pandas, R and DuckDB read these truth values."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)

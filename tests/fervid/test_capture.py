@@ -1,0 +1,269 @@
+import itertools
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from fervid.capture import CAMERA_RETRIES, open_source
+from fervid.errors import SourceOpenError, SourceReadError
+from fervid.media import MediaClock
+from tests import clips
+from tests.fakes import FakeCapture
+
+
+def read(path):
+    with open_source(str(path)) as source:
+        return source, list(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("a.mp4", "libx264", "yuv420p"),
+        ("a.mkv", "libx264", "yuv444p"),
+        ("a.ts", "libx264", "yuv420p"),
+        ("a.mov", "libx265", "yuv420p"),
+        ("a.mpg", "mpeg1video", "yuv420p"),
+        ("a.avi", "mpeg4", "yuv420p"),
+        ("a.gif", "gif", "gray"),
+    ],
+)
+def test_every_frame_of_every_codec_arrives_in_order_and_in_time(tmp_path, name, codec, pixels):
+    options = {"x265-params": "log-level=none"} if codec == "libx265" else None
+    path = clips.clip(tmp_path / name, codec, pixels=pixels, options=options)
+    source, frames = read(path)
+    assert [clips.number(f.bgr) for f in frames] == list(range(12))
+    assert [f.index for f in frames] == list(range(12))
+    assert [f.time_s for f in frames] == pytest.approx([n / 25 for n in range(12)], abs=1e-3)
+    assert (source.info.width, source.info.height) == clips.SIZE
+    assert (source.info.label, source.info.live, source.damaged) == (name, False, 0)
+    assert source.info.rate == 25
+
+
+def test_variable_frame_rate_is_kept(tmp_path):
+    times = [0, 0.04, 0.3, 0.31, 0.5, 1.25]
+    _, frames = read(clips.clip(tmp_path / "vfr.mp4", frames=6, times=times))
+    assert [f.time_s for f in frames] == pytest.approx(times, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rotation", "code"),
+    [
+        (-90, cv2.ROTATE_90_CLOCKWISE),
+        (90, cv2.ROTATE_90_COUNTERCLOCKWISE),
+        (180, cv2.ROTATE_180),
+    ],
+)
+def test_rotation_of_phone_clips_is_honoured(tmp_path, rotation, code):
+    sideways = clips.picture(0)
+    sideways[:16, :16] = 200
+    path = clips.clip(tmp_path / "turned.mp4", rotation=rotation, pictures=[sideways] * 3)
+    source, frames = read(path)
+    upright = cv2.rotate(sideways, code)
+    assert frames[0].bgr.shape == upright.shape == (source.info.height, source.info.width, 3)
+    assert np.abs(frames[0].bgr.astype(int) - upright).mean() < 4
+
+
+def test_odd_sizes_and_sound(tmp_path):
+    path = clips.clip(tmp_path / "odd.mkv", pixels="yuv444p", size=(63, 47), sound="aac")
+    source, frames = read(path)
+    assert frames[0].bgr.shape == (47, 63, 3)
+    assert source.info.has_audio
+    assert len(frames) == 12
+
+
+def test_a_single_image_is_a_clip_of_one_frame(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), clips.picture(7))
+    _, frames = read(tmp_path / "a.png")
+    assert [clips.number(f.bgr) for f in frames] == [7]
+
+
+def test_names_with_colons_and_percent_signs(tmp_path):
+    path = clips.clip(tmp_path / "a.mp4").rename(tmp_path / "rec 12:30 50%03d.mp4")
+    assert len(read(path)[1]) == 12
+
+
+def broken(tmp_path, name):
+    whole = clips.clip(tmp_path / "whole.mp4").read_bytes()
+    path = tmp_path / name
+    if name == "empty.mp4":
+        path.touch()
+    elif name == "text.mp4":
+        path.write_text("this is no video\n" * 50)
+    elif name == "cut.mp4":
+        path.write_bytes(whole[: len(whole) // 3])
+    elif name == "sound.m4a":
+        clips.sound_only(path)
+    elif name == "folder":
+        path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.mp4", "There is no file"),
+        ("empty.mp4", "is empty"),
+        ("text.mp4", "is not a video"),
+        ("cut.mp4", "without its index"),
+        ("sound.m4a", "no video stream"),
+        ("folder", "is a folder"),
+    ],
+)
+def test_what_cannot_be_opened_is_said_in_one_sentence(tmp_path, name, words):
+    path = broken(tmp_path, name)
+    with pytest.raises(SourceOpenError, match=words) as caught:
+        open_source(str(path))
+    message = str(caught.value)
+    assert name in message
+    assert message.endswith(".")
+    assert "\n" not in message
+    assert caught.value.uri == str(path)
+
+
+def test_a_stream_that_does_not_answer_is_named_without_its_password():
+    with pytest.raises(SourceOpenError, match="cannot be opened") as caught:
+        open_source("rtsp://me:secret@127.0.0.1:9/cam")
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.uri == "rtsp://127.0.0.1:9/cam"
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "libx264"), ("a.avi", "mpeg4"), ("a.mpg", "mpeg1video")]
+)
+def test_damage_in_the_middle_is_passed_over_and_counted(tmp_path, name, codec):
+    pictures = np.random.default_rng(1).integers(0, 256, (40, 48, 64, 3), np.uint8)
+    path = clips.clip(tmp_path / name, codec, pictures=list(pictures), options={"g": "10"})
+    data = bytearray(path.read_bytes())
+    at, length = len(data) // 3, len(data) // 6
+    data[at : at + length] = bytes(length)
+    path.write_bytes(data)
+    source, frames = read(path)
+    assert 20 < len(frames) < 40
+    assert source.damaged > 0
+    assert np.diff([f.time_s for f in frames]).min() > 0
+
+
+def textured(count, size=clips.SIZE):
+    noise = np.random.default_rng(1).integers(0, 20, (size[1], size[0], 3))
+    return [(noise + clips.level(n) - 10).astype(np.uint8) for n in range(count)]
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts"])
+def test_a_file_that_was_cut_off_ends_with_its_last_picture(tmp_path, name):
+    path = clips.clip(tmp_path / name, pictures=textured(20), options={"g": "1"})
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])
+    _, frames = read(path)
+    assert 3 <= len(frames) < 20
+    assert [clips.number(f.bgr) for f in frames[:-1]] == list(range(len(frames) - 1))
+
+
+def test_a_disk_that_fails_raises_after_the_frames_before(tmp_path, monkeypatch):
+    import av
+
+    source = open_source(str(clips.clip(tmp_path / "a.mp4")))
+    demux = source._container.demux
+
+    class Failing:
+        def demux(self, stream):
+            raise av.error.OSError(5, "Input/output error", "a.mp4")
+
+        close = source._container.close
+
+    source._container = Failing()
+    source._pictures = source._decode_all()
+    frames = iter(source)
+    with pytest.raises(SourceReadError, match="Input/output error"):
+        list(frames)
+    source.close()
+    assert demux
+
+
+def test_closing_twice_and_before_the_end_is_harmless(tmp_path):
+    source = open_source(str(clips.clip(tmp_path / "a.mp4")))
+    next(iter(source))
+    source.close()
+    source.close()
+
+
+def test_media_clock_mends_timestamps():
+    clock = MediaClock(100, Fraction(1, 100), Fraction(10))
+    assert clock.seconds(100) == 0
+    assert clock.seconds(None) == pytest.approx(0.1)
+    assert clock.seconds(150) == 0.5
+    assert 0.5 < clock.seconds(150) < 0.501
+    assert clock.seconds(160) == 0.6
+    clock.seconds(900)
+    assert clock.seconds(100) == pytest.approx(8.1)
+    assert clock.seconds(110) == pytest.approx(8.2)
+
+
+def test_camera_counts_time_from_its_first_frame():
+    capture = FakeCapture([clips.picture(n) for n in range(4)], rate=29.97)
+    clock = itertools.count(50.0, 0.5)
+    source = open_source("camera:3", capture_factory=capture, clock=lambda: next(clock))
+    assert (capture.index, source.info.uri, source.info.live) == (3, "camera:3", True)
+    assert (source.info.width, source.info.height) == clips.SIZE
+    assert float(source.info.rate) == pytest.approx(29.97, abs=1e-3)
+    frames = []
+    with source, pytest.raises(SourceReadError, match="camera 3 stopped"):
+        frames.extend(source)
+    # `extend` keeps what came before the error; the picture read on opening is thrown away.
+    assert [(f.index, f.time_s, clips.number(f.bgr)) for f in frames] == [
+        (0, 0.0, 1),
+        (1, 0.5, 2),
+        (2, 1.0, 3),
+    ]
+    assert capture.released == 1
+
+
+def test_camera_passes_over_single_failures_and_grey_pictures_become_bgr():
+    grey = clips.picture(4)[:, :, 0]
+    capture = FakeCapture([clips.picture(0), None, grey, None, None, clips.picture(5)])
+    with open_source("/dev/video0", capture_factory=capture) as source:
+        frames = itertools.islice(source, 2)
+        assert [clips.number(f.bgr) for f in frames] == [4, 5]
+        assert source.damaged == 3
+
+
+@pytest.mark.parametrize(
+    ("capture", "words"),
+    [
+        (FakeCapture([], opened=False), "There is no camera 0"),
+        (FakeCapture([None] * CAMERA_RETRIES), "delivers no picture"),
+    ],
+)
+def test_no_camera(capture, words):
+    with pytest.raises(SourceOpenError, match=words):
+        open_source("0", capture_factory=capture)
+    assert capture.released == 1
+
+
+def test_a_machine_without_cameras_says_so_and_nothing_else(capfd):
+    with pytest.raises(SourceOpenError, match="There is no camera 97"):
+        open_source("camera:97")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "codec", "frames"),
+    [
+        ("single_face.mp4", (640, 360), "h264", 72),
+        ("noface_face.mov", (960, 540), "hevc", 169),
+        ("grid_bbaf2n.mpg", (360, 288), "mpeg1video", 75),
+        ("sideways_doorway.mp4", (352, 640), "h264", 157),
+        ("hands_bird.mkv", (640, 480), "h264", 63),
+    ],
+)
+def test_real_clips(name, size, codec, frames):
+    with open_source(str(clips.real(name))) as source:
+        times = [(f.time_s, f.bgr.shape) for f in source]
+    assert (source.info.width, source.info.height) == size
+    assert (source.info.codec, len(times)) == (codec, frames)
+    assert times[0][0] == 0
+    assert all(shape == (size[1], size[0], 3) for _, shape in times)
+    assert np.diff([t for t, _ in times]).min() > 0.01
+    assert times[-1][0] == pytest.approx(source.info.duration_s, abs=0.15)

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fervid.draw import CLASS_COLOURS, FAINT, draw
+from fervid.records import Faces, FrameResult, Noise, Timings
+
+CLASSES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+
+
+def result(rows, *, uncertain=(), heat=None, kind="clean"):
+    """A result with these boxes; face i is of class i, with probability .7."""
+    n = len(rows)
+    boxes = np.array(rows, np.float32).reshape(-1, 4)
+    labels = tuple(CLASSES[i % 7] for i in range(n))
+    p = np.full((n, 7), 0.05, np.float32)
+    p[np.arange(n), np.arange(n) % 7] = 0.7
+    faces = Faces(
+        boxes, np.ones(n, np.float32), np.zeros((n, 2, 2), np.float32), np.arange(n, dtype=np.int64)
+    )
+    levels = np.array([0, 0, 0.2], np.float32) if kind == "speckle" else np.zeros(3, np.float32)
+    return FrameResult(
+        0, 1.5, faces, Noise(kind, levels, 0.1, np.zeros(3, np.float32)), "none",
+        np.zeros(n, np.float32), CLASSES, p, p, labels,
+        np.array([i in uncertain for i in range(n)], bool),
+        tuple(("small",) if i in uncertain else () for i in range(n)),
+        np.zeros((n, 6, 6), np.float32) if heat is None else heat, boxes, Timings(),
+    )  # fmt: skip
+
+
+def frame(h=360, w=640, value=90):
+    return np.full((h, w, 3), value, np.uint8)
+
+
+def test_a_new_picture_of_the_same_size_and_the_frame_untouched():
+    bgr = frame()
+    out = draw(bgr, result([(200, 100, 300, 200)]))
+    assert out.shape == bgr.shape
+    assert out.dtype == np.uint8
+    assert (bgr == 90).all()
+    assert not np.shares_memory(out, bgr)
+
+
+def test_cold_areas_stay_visible_and_hot_ones_are_coloured():
+    heat = np.zeros((1, 6, 6), np.float32)
+    heat[0, :, 3:] = 1
+    out = draw(frame(), result([(200, 100, 320, 220)], heat=heat))
+    assert (out[160, 215] == 90).all()
+    assert np.abs(out[160, 305].astype(int) - 90).max() > 60
+
+
+def test_brightness_of_the_overlay_rises_with_heat():
+    seen = []
+    for value in (0.3, 0.6, 1.0):
+        heat = np.full((1, 6, 6), value, np.float32)
+        out = draw(frame(value=0), result([(200, 100, 320, 220)], heat=heat))
+        seen.append(float(out[160, 260] @ (0.114, 0.587, 0.299)))
+    assert seen == sorted(seen)
+    assert seen[0] > 0
+
+
+def test_an_uncertain_face_is_dashed_and_grey():
+    box = (200, 120, 320, 240)
+    sure = draw(frame(value=0), result([box]))[:, 319]
+    unsure = draw(frame(value=0), result([box], uncertain=(0,)))[:, 319]
+    sides = sure[125:235], unsure[125:235]
+    assert (sides[0].max(axis=1) > 50).all()  # a line without gaps
+    assert (sides[1].max(axis=1) < 50).sum() > 20  # gaps
+    assert any((row == CLASS_COLOURS[0]).all() for row in sides[0])
+    assert any((row == FAINT).all() for row in sides[1])
+
+
+def test_the_reason_is_written():
+    box = [(200, 120, 320, 240)]
+    with_reason = draw(frame(), result(box, uncertain=(0,)))
+    assert (with_reason[100:120, 200:400] != draw(frame(), result(box))[100:120, 200:400]).any()
+
+
+def test_the_status_line_shows_the_noise():
+    clean, noisy = (draw(frame(), result([], kind=kind)) for kind in ("clean", "speckle"))
+    assert (clean[:340] == 90).all()
+    assert (clean[345:] != noisy[345:]).any()
+
+
+def test_bars_never_cover_a_face():
+    rows = [(x, 100, x + 60, 160) for x in range(5, 600, 70)]
+    out = draw(frame(), result(rows))
+    for x0, y0, x1, y1 in rows:
+        assert (out[y0 + 5 : y1 - 5, x0 + 5 : x1 - 5] == 90).all()
+
+
+def test_a_frame_too_small_for_text_gets_box_and_heat_only():
+    out = draw(frame(48, 64), result([(10, 10, 40, 40)]))
+    assert (out[42:] == 90).all()
+    assert (out[10, 10:40] != 90).any()
+
+
+@pytest.mark.parametrize("size", [(1080, 1920), (360, 640), (640, 352), (97, 161), (2, 2), (1, 1)])
+def test_every_size_of_frame(size):
+    draw(frame(*size), result([(-5, -5, 30, 30), (0, 0, 1, 1), (5, 0, 5, 0)], uncertain=(1,)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.tuples(*[st.floats(-300, 900, width=32)] * 2, st.floats(0, 500, width=32)), max_size=4
+    ),
+    st.integers(1, 400),
+    st.integers(1, 700),
+)
+def test_faces_anywhere_never_fail(places, h, w):
+    rows = [(x, y, x + s, y + s) for x, y, s in places]
+    heat = np.random.default_rng(0).random((len(rows), 6, 6)).astype(np.float32)
+    assert draw(frame(h, w), result(rows, heat=heat, uncertain=(0,))).shape == (h, w, 3)
