@@ -71,32 +71,33 @@ class _Pen:
 
     def text_px(self, text: str, units: float) -> int:
         """Width in pixels of a text whose capitals are `units` high."""
-        scale = units * self.unit / FONT_PX
-        return int(cv2.getTextSize(text, FONT, scale, self._weight(units))[0][0])
+        return int(cv2.getTextSize(text, FONT, *self._font(units))[0][0])
 
     def text(self, text: str, at: tuple[int, int], units: float, colour: Colour) -> None:
         """Write a text whose base line starts at `at`."""
-        scale, weight = units * self.unit / FONT_PX, self._weight(units)
+        scale, weight = self._font(units)
         cv2.putText(self.image, text, at, FONT, scale, colour, weight, cv2.LINE_AA)
 
-    def _weight(self, units: float) -> int:
-        return max(1, round(units * self.unit / 9))
+    def _font(self, units: float) -> tuple[float, int]:
+        return units * self.unit / FONT_PX, max(1, round(units * self.unit / 9))
 
 
-def draw(bgr: U8, result: FrameResult) -> U8:
+def draw(bgr: U8, result: FrameResult, *, heatmap: bool = True) -> U8:
     """A new picture: the frame with all that is known of it drawn over it.
 
     Args:
         bgr: uint8 (H, W, 3), the frame of `result`; it stays as it is.
         result: what the pipeline found.
+        heatmap: lay the heatmaps over the faces.
 
     Returns:
         uint8 (H, W, 3).
     """
     h, w = bgr.shape[:2]
     pen = _Pen(bgr.copy(), max(LEAST_UNIT, min(h, w * 9 / 16) / 360))
-    for heatmap, region in zip(result.heatmaps, result.crop_boxes, strict=True):
-        _draw_heatmap(pen.image, heatmap, region)
+    if heatmap:
+        for heat, region in zip(result.heatmaps, result.crop_boxes, strict=True):
+            _draw_heatmap(pen.image, heat, region)
     boxes = [_whole(box) for box in result.faces.boxes]
     for i, box in enumerate(boxes):
         _draw_box(pen, box, _colour(result, i), dashed=bool(result.uncertain[i]))
@@ -241,13 +242,12 @@ def _status_rect(pen: _Pen) -> Rect:
 def _draw_status(pen: _Pen, result: FrameResult) -> None:
     """One line at the bottom: noise and its level, filter, faces, time."""
     noise, n = result.noise, len(result.faces)
-    level = f" {noise.level:.2f}" if noise.kind != "clean" else ""
+    level = "" if noise.kind == "clean" else f" {noise.level:.2f}"
     parts = (
         f"noise {noise.kind.replace('_', ' ')}{level}",
         f"filter {result.filter_name}",
         f"{n} face{'' if n == 1 else 's'}",
         f"{result.time_s:.1f} s",
     )
-    rect = _status_rect(pen)
-    pen.panel(rect)
+    pen.panel(rect := _status_rect(pen))
     pen.text("  |  ".join(parts), (pen.px(6), rect[3] - pen.px(5)), SMALL, TEXT)

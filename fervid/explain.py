@@ -14,6 +14,7 @@ from fervid.records import F32
 
 LOW, HIGH = 10, 95  # percentiles of a map that become 0 and 1: no single cell sets the scale
 MIN_CONTRAST = 0.05  # least range, as a share of the high percentile: a flat map stays cold
+LEAST_SPAN = 1e-6  # in the map's own units, those of logits: less is rounding
 SCALE_SLOWER = 3.0  # a track's range moves this much slower than its map
 
 
@@ -108,5 +109,5 @@ class HeatmapStream:
         ends = np.percentile(smooth, (LOW, HIGH), axis=(1, 2)).T.astype(np.float32)  # (N, 2)
         low, high = self._ranges.update(ends, track_ids, time_s).T[:, :, None, None]  # (N, 1, 1)
         span = np.maximum(high - low, MIN_CONTRAST * np.abs(high))
-        heat = (smooth - low) / np.maximum(span, np.finfo(np.float32).tiny)
+        heat = (smooth - low) / np.maximum(span, LEAST_SPAN)
         return np.asarray(heat.clip(0, 1), np.float32)

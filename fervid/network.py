@@ -171,8 +171,8 @@ class ExpressionNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and module is not self.head:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, Bottleneck):
-                nn.init.zeros_(module.bn3.weight)  # each block starts as its shortcut
+            elif isinstance(module, Bottleneck) and module.downsample is None:
+                nn.init.zeros_(module.bn3.weight)  # the block starts as its shortcut
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(cast(Tensor, self.head.bias))
 

@@ -4,6 +4,7 @@ A file waits for its reader (every frame counts), a live source does not (only t
 is of use).
 """
 
+import logging
 import threading
 from collections import deque
 from enum import Enum
@@ -12,10 +13,14 @@ from typing import Self
 from fervid.capture import Source
 from fervid.records import Frame
 
+_log = logging.getLogger(__name__)
+
 # Frames kept ready from a file: enough to even out decoding, 25 MB at 1920x1080.
 DEPTH = 4
 # Waiting is cut into pieces, since Windows delivers Ctrl-C only between them.
 WAIT_S = 0.5
+# Longer than a stream (5 s) or a camera's driver (10 s) may take to give up.
+JOIN_S = 12.0
 
 
 class Policy(Enum):
@@ -90,7 +95,11 @@ class Prefetch:
             self._frames.clear()
             self._changed.notify_all()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(JOIN_S)
+        if self._thread.is_alive():
+            # Closing what another thread still reads would crash the process.
+            _log.warning("%s does not answer and is left open", self._source.info.label)
+            return
         self._source.close()
 
     def _read(self) -> None:

@@ -140,7 +140,7 @@ def _write(
     start = time.perf_counter()
     drawn: np.ndarray[Any, np.dtype[np.uint8]] | None = None
     if pixels:
-        drawn = draw(frame.bgr, result)
+        drawn = draw(frame.bgr, result, heatmap=heatmap)
     middle = time.perf_counter()
     for sink in sinks:
         sink.write(frame, result, drawn)

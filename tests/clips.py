@@ -37,6 +37,7 @@ def clip(
     rotation: int = 0,
     pictures: Sequence[np.ndarray] | None = None,
     sound: str = "",
+    tone_from_s: float = 0.0,
     options: dict[str, str] | None = None,
 ) -> Path:
     """Write a clip of 25 frames a second, or with the times given, and return its path."""
@@ -56,15 +57,15 @@ def clip(
             frame.pts, frame.time_base = round(time_s * TICKS), Fraction(1, TICKS)
             file.mux(stream.encode(frame))
         if audio is not None:
-            file.mux([*audio.encode(tone(times[-1] + 0.04)), *audio.encode(None)])
+            file.mux([*audio.encode(tone(times[-1] + 0.04, tone_from_s)), *audio.encode(None)])
         file.mux(stream.encode(None))
     return path
 
 
-def tone(seconds: float, silent_until: float = 0.0) -> av.AudioFrame:
+def tone(seconds: float, silent_until_s: float = 0.0) -> av.AudioFrame:
     """A tone of 440 Hz, silent up to some moment."""
     at = np.arange(round(seconds * 44_100)) / 44_100
-    wave = (np.sin(2 * np.pi * 440 * at) * (at >= silent_until) * 12_000).astype(np.int16)
+    wave = (np.sin(2 * np.pi * 440 * at) * (at >= silent_until_s) * 12_000).astype(np.int16)
     frame = av.AudioFrame.from_ndarray(wave[None], format="s16", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = 44_100, 0, Fraction(1, 44_100)
     return frame

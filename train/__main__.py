@@ -1,14 +1,16 @@
-"""`python -m train fit | evaluate`: make the model, and measure it."""
+"""`python -m train fit | evaluate | noise`: make the models, and measure them."""
 
 import logging
 import sys
 import time
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from rich.console import Console
 
 from fervid.errors import ConfigError, FervidError
+from train.options import EvaluateOptions
 
 app = App(
     name="python -m train",
@@ -22,7 +24,7 @@ def _runs() -> Path:
 
 
 @app.command
-def fit(
+def fit(  # noqa: PLR0913  a command line has many options
     recipe: str,
     *,
     data: Path,
@@ -56,6 +58,42 @@ def fit(
     state, done = run(plan, load_fer2013(data), session, weights)
     said = "finished" if done else "stopped; the same command goes on from here"
     Console(stderr=True).print(f"{plan.name}: {said} at step {state.step}, {folder / 'resume.pt'}")
+
+
+@app.command
+def evaluate(
+    model: Path,
+    *,
+    data: Path,
+    options: Annotated[EvaluateOptions | None, Parameter(name="*")] = None,
+) -> None:
+    """Measure a model on FER2013's test images: clean and under the paper's nine noise settings.
+
+    Prints tables and writes them as JSON and Markdown.
+
+    Args:
+        model: an .onnx or .safetensors file with a card.
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        options: what is measured, and how.
+    """
+    from train.evaluate import evaluate as run
+
+    out, err = Console(), Console(stderr=True)
+    files = run(model, data, options or EvaluateOptions(), out, err)
+    err.print(f"written: {', '.join(map(str, files))}", highlight=False, soft_wrap=True)
+
+
+@app.command
+def noise(*, data: Path, seed: int = 0) -> None:
+    """Fit the noise estimator that comes with fervid, and measure it.
+
+    Args:
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        seed: of the fit and of the noise.
+    """
+    from train.noise_fit import main_noise
+
+    main_noise(data, seed=seed)
 
 
 def main() -> int:

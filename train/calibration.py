@@ -1,4 +1,4 @@
-"""How honest confidences are: calibration error with interval, and the temperature that mends it."""
+"""How honest confidences are: calibration error, and the temperature that mends it."""
 
 from dataclasses import dataclass
 

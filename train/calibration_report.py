@@ -31,7 +31,9 @@ def _every_second(pool: Pool, first: int) -> Pool:
     outcomes, labels = pool
     part = slice(first, None, 2)
     cut = [
-        Outcome(o.setting, o.logits[part], o.cams[part], o.eta[part], o.darkness[part], o.kinds[part])
+        Outcome(
+            o.setting, o.logits[part], o.cams[part], o.eta[part], o.darkness[part], o.kinds[part]
+        )
         for o in outcomes
     ]
     return cut, labels[part]
@@ -41,7 +43,8 @@ def stacked(pool: Pool) -> tuple[F32, I64, F32, F32]:
     """Logits (S N, K), labels, eta and darkness (S N,) of S settings, one after the other."""
     outcomes, labels = pool
     logits, eta, dark = (
-        np.concatenate([getattr(o, name) for o in outcomes]) for name in ("logits", "eta", "darkness")
+        np.concatenate([getattr(o, name) for o in outcomes])
+        for name in ("logits", "eta", "darkness")
     )
     return logits, np.tile(labels, len(outcomes)), eta, dark
 
@@ -80,10 +83,10 @@ def calibration_figures(
     }
 
 
-def calibration_table(part: Mapping[str, Any]) -> Table:
+def calibration_table(found: Sequence[Mapping[str, Any]]) -> Table:
     """One row for each pool and temperature."""
     rows = []
-    for row in part["rows"]:
+    for row in found:
         low, high = row["ece_debiased_95"]
         rows.append(
             (
@@ -100,11 +103,21 @@ def calibration_table(part: Mapping[str, Any]) -> Table:
                 percent(row["confidence"]),
             )
         )
-    head = ("pictures", "temperature", "t0, t1, t2", "predictions", "ECE debiased", "95 %")
-    head += ("plain", "chance", "NLL", "accuracy %", "confidence %")
     return Table(
         "Calibration, pooled over clean and the nine settings",
-        head,
+        (
+            "pictures",
+            "temperature",
+            "t0, t1, t2",
+            "predictions",
+            "ECE debiased",
+            "95 %",
+            "plain",
+            "chance",
+            "NLL",
+            "accuracy %",
+            "confidence %",
+        ),
         tuple(rows),
         "ECE in 15 bins of equal count; chance: what a perfectly calibrated model would show as "
         "plain ECE. The fitted temperature is from the first half of PublicTest (every second "

@@ -1,94 +1,43 @@
 """`python -m train evaluate`: measure a model on FER2013, print it, and write it down."""
 
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fervid.backends import Backend, open_backend
 from fervid.card import ModelCard
 from fervid.checkpoint import load_model, sha256
-from fervid.config import FilterChoice, FilterConfig, FilterSetName, RunConfig
-from fervid.errors import CardError, ModelLoadError
+from fervid.config import FilterConfig, RunConfig
+from fervid.errors import CardError, DataError, ModelLoadError
 from fervid.filters import PAPER_CHOICE, FilterName
 from fervid.network import ExpressionNet
 from fervid.records import NOISE_KINDS
-from train.calibration_report import (
-    Pool,
-    calibration_figures,
-    calibration_table,
-    fitted_temperature,
-    halves,
+from train.data import CLASSES, Split, load_fer2013
+from train.in_frame import (
+    FRAME_SETTINGS,
+    SIZES_PX,
+    Subjects,
+    in_frame_figures,
+    in_frame_tables,
+    measure_in_frame,
 )
-from train.data import CLASSES, Split, leaked, load_fer2013
-from train.in_frame import SIZES_PX, in_frame_figures, in_frame_tables, measure_in_frame
-from train.in_frame import SETTINGS_IN_FRAME as IN_FRAME
 from train.metrics import rounded
-from train.robustness import (
-    DARK,
-    NOISY,
-    SETTINGS,
-    Outcome,
-    Plan,
-    Tell,
-    feature_snr,
-    measure,
-)
-from train.robustness_report import (
-    TITLES,
-    accuracy_table,
-    drift_table,
-    kinds_table,
-    snr_table,
-    split_figures,
-)
+from train.options import EvaluateOptions
+from train.robustness import Plan, Tell
 from train.tables import Table
+from train.thumbnails import Probe, choose, measure_thumbnails, work
 
-I64 = NDArray[np.int64]
-
-RESULTS = Path(__file__).parents[1] / "docs" / "results"
 IN_FRAME_FACES = 300
-MIN_CALIBRATION = 15  # images of a half under which calibration is left out
-
-log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluateOptions:
-    """What is measured, and how.
-
-    Attributes:
-        in_frame: Put the faces into video frames and measure the whole pipeline.
-        split: Test images: PublicTest, PrivateTest or both (in frames: PrivateTest unless public).
-        limit: Measure a seeded choice of so many images of a split; in frames 300 by default.
-        out: Folder of the results.
-        seed: Seed of the noise and of every choice.
-        filter: Filter; auto chooses by the estimated kind of noise.
-        filter_set: Strength of the filters.
-        torch_model: The .safetensors of the same weights, for the SNR of an ONNX model's features.
-        snr_images: Images for the SNR, a seeded choice.
-    """
-
-    in_frame: bool = False
-    split: Literal["public", "private", "both"] = "both"
-    limit: int | None = None
-    out: Path = RESULTS
-    seed: int = 0
-    filter: FilterChoice = "auto"
-    filter_set: FilterSetName = "tuned"
-    torch_model: Path | None = None
-    snr_images: int = 500
-
-
-def evaluate(model: Path, data: Path, options: EvaluateOptions, stdout: Console) -> Path:
+def evaluate(
+    model: Path, data: Path, options: EvaluateOptions, stdout: Console, stderr: Console
+) -> list[Path]:
     """Measure a model.
 
     Args:
@@ -96,114 +45,150 @@ def evaluate(model: Path, data: Path, options: EvaluateOptions, stdout: Console)
         data: FER2013, as `load_fer2013` takes it.
         options: what and how.
         stdout: gets the tables.
+        stderr: gets the progress.
 
     Returns:
-        The JSON file that was written; the Markdown lies beside it.
+        The JSON and the Markdown file that were written.
 
     Raises:
-        ModelError: the model cannot be loaded, or is no model of FER2013's classes.
-        DataError: FER2013 cannot be read.
+        ModelError: the model cannot be loaded, or knows other classes than FER2013.
+        DataError: FER2013 cannot be read, or the results cannot be written.
     """
     backend = open_backend(model)
     try:
         if backend.card.classes != CLASSES:
-            raise CardError(f"{model} knows other classes than FER2013: {backend.card.classes}.")
-        net = None if options.in_frame else _torch_net(model, backend.card, options)
-        splits = load_fer2013(data)
-        if options.in_frame:
-            figures, tables = _in_frame(backend, splits, options)
-        else:
-            figures, tables = _robustness(backend, net, splits, options)
+            known = ", ".join(backend.card.classes)
+            raise CardError(f"{model} knows other classes than FER2013: {known}.")
+        measured = _in_frame if options.in_frame else _thumbnails
+        figures, tables = measured(model, backend, load_fer2013(data), options, stderr)
     finally:
         backend.close()
-    figures = {"model": _about(model, backend.card), "options": _said(options)} | figures
     for table in tables:
         stdout.print(table.rich())
-    return _write(model, figures, tables, options)
+    about = {"model": _about(model, backend.card), "options": _said(options)}
+    return _write(model, about | figures, tables, options)
 
 
-def _torch_net(model: Path, card: ModelCard, options: EvaluateOptions) -> ExpressionNet | None:
+def _thumbnails(
+    model: Path,
+    backend: Backend,
+    splits: Mapping[str, Split],
+    options: EvaluateOptions,
+    stderr: Console,
+) -> tuple[dict[str, Any], list[Table]]:
+    probe = Probe(_torch_net(model, backend.card, options.torch_model), options.snr_images)
+    names = ("public", "private") if options.split == "both" else (options.split,)
+    chosen = {n: choose(len(splits[n][1]), options.limit, options.seed) for n in names}
+    with _progress(work(chosen, probe), stderr) as tell:
+        plan = _plan(backend.card, options)
+        return measure_thumbnails(backend, splits, chosen, plan, probe, tell)
+
+
+def _torch_net(model: Path, card: ModelCard, beside: Path | None) -> ExpressionNet | None:
     """The network whose features give the SNR: the model itself, or the weights beside it."""
-    path = options.torch_model or model
+    path = beside or model
     if path.suffix != ".safetensors":
         return None
     net, _ = load_model(path)
     if path != model and card.weights_sha256 not in ("", sha256(path)):
-        raise ModelLoadError(f"{model} was not made from {path}; give --torch-model its own weights.")
+        raise ModelLoadError(f"{model} was not made from {path}; give --torch-model its weights.")
     return net
 
 
-def _choose(n: int, limit: int | None, seed: int) -> I64:
-    """Which of n images are measured: all, or a seeded choice, rising."""
-    if limit is None or limit >= n:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(seed).permutation(n)[:limit])
-
-
-def _plan(card: ModelCard, options: EvaluateOptions, *, oracle: bool) -> Plan:
+def _plan(card: ModelCard, options: EvaluateOptions) -> Plan:
     """The path that `Pipeline` takes: the card's filters, or the one that was asked for."""
+    choice: dict[str, FilterName]
     if options.filter == "auto":
-        choice: Mapping[str, FilterName] = {**PAPER_CHOICE, **card.filters}  # type: ignore[dict-item]
+        choice = {**PAPER_CHOICE, **card.filters}  # type: ignore[dict-item]
     else:
         choice = dict.fromkeys(NOISE_KINDS, options.filter)
-    return Plan(card, options.seed, choice, options.filter_set, oracle)
+    return Plan(card, options.seed, choice, options.filter_set)
 
 
-def _robustness(
+def _in_frame(
+    model: Path,
     backend: Backend,
-    net: ExpressionNet | None,
     splits: Mapping[str, Split],
     options: EvaluateOptions,
+    stderr: Console,
 ) -> tuple[dict[str, Any], list[Table]]:
-    names = ("public", "private") if options.split == "both" else (options.split,)
-    chosen = {n: _choose(len(splits[n][1]), options.limit, options.seed) for n in names}
-    snr = {n: _choose(len(chosen[n]), options.snr_images, options.seed) for n in names}
-    work = sum(
-        2 * len(SETTINGS) * len(chosen[n]) + (len(NOISY) * len(snr[n]) if net else 0) for n in names
-    ) + 2 * (len(chosen.get("public", ())) + 1) // 2
-    parts: dict[str, Any] = {}
-    pools: dict[str, Pool] = {}
-    rng = np.random.default_rng(options.seed)
-    with _progress(work) as tell:
-        for name in names:
-            images, labels = splits[name]
-            at = chosen[name]
-            ours, truth = (
-                measure(backend, images, at, _plan(backend.card, options, oracle=oracle), tell)
-                for oracle in (False, True)
-            )
-            copies = leaked(splits[name], splits["train"])[at]
-            parts[name] = split_figures(ours, truth, labels[at], copies, rng)
-            parts[name]["snr"] = _snr(net, images, at[snr[name]], backend.card, options, tell)
-            pools[name] = ours, labels[at]
-        calibration = _calibration(backend, splits, chosen, pools, options, tell)
-    makers = (kinds_table, accuracy_table, drift_table, snr_table)
-    tables = [make(name, parts[name]) for name in names for make in makers]
-    if calibration["rows"]:
-        tables.append(calibration_table(calibration))
-    return {"splits": parts, "calibration": calibration}, tables
+    name = "public" if options.split == "public" else "private"
+    at = choose(len(splits[name][1]), options.limit or IN_FRAME_FACES, options.seed)
+    filters = FilterConfig(filter=options.filter, filter_set=options.filter_set)
+    config = RunConfig(filter=filters)
+    with _progress(len(SIZES_PX) * len(FRAME_SETTINGS) * len(at), stderr) as tell:
+        cells = measure_in_frame(backend, Subjects(*splits[name], at, options.seed), config, tell)
+    figures = in_frame_figures(cells, name)
+    return figures, in_frame_tables(figures)
 
 
-def _snr(
-    net: ExpressionNet | None,
-    images: NDArray[np.uint8],
-    at: I64,
-    card: ModelCard,
-    options: EvaluateOptions,
-    tell: Tell,
-) -> dict[str, Any] | None:
-    if net is None:
-        return None
-    table = feature_snr(net, images, at, _plan(card, options, oracle=False), tell)
-    return {"images": len(at), "settings": table}
+@contextmanager
+def _progress(total: int, stderr: Console) -> Iterator[Tell]:
+    """A bar with the time left; where stderr is no terminal, a line for each thing begun."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=stderr,
+        disable=not stderr.is_terminal,
+    )
+    done = 0
+
+    def tell(what: str, steps: int) -> None:
+        nonlocal done
+        done += steps
+        bar.update(task, completed=done, description=what or None)
+        if what and not stderr.is_terminal:
+            stderr.print(f"{done} of {total}: {what}", highlight=False)
+
+    with bar:
+        task = bar.add_task("", total=total)
+        yield tell
 
 
-def _calibration(
-    backend: Backend,
-    splits: Mapping[str, Split],
-    chosen: Mapping[str, I64],
-    pools: Mapping[str, Pool],
-    options: EvaluateOptions,
-    tell: Tell,
-) -> dict[str, Any]:
-    ...
+def _about(model: Path, card: ModelCard) -> dict[str, Any]:
+    """What the results are of."""
+    return {
+        "file": model.name,
+        "sha256": sha256(model),
+        "name": card.name,
+        "precision": card.precision,
+        "input_px": card.input_px,
+        "temperature": card.temperature,
+        "filters": dict(card.filters),
+    }
+
+
+def _said(options: EvaluateOptions) -> dict[str, Any]:
+    names = ("in_frame", "split", "limit", "seed", "filter", "filter_set", "snr_images")
+    return {name: getattr(options, name) for name in names}
+
+
+def _write(
+    model: Path, figures: Mapping[str, Any], tables: Sequence[Table], options: EvaluateOptions
+) -> list[Path]:
+    """Write JSON and Markdown; a choice of images or another filter gets its own name."""
+    stem = ("in-frame-" if options.in_frame else "evaluate-") + model.stem
+    if (options.filter, options.filter_set) != ("auto", "tuned"):
+        stem += f"-{options.filter}-{options.filter_set}"
+    if options.split != "both":
+        stem += f"-{options.split}"
+    if options.limit is not None:
+        stem += f"-{options.limit}"
+    said = ", ".join(f"{name} {value}" for name, value in _said(options).items())
+    about = figures["model"]
+    head = (
+        f"# {'Faces in video frames' if options.in_frame else 'Evaluation'}: {model.name}\n\n"
+        f"Made by `python -m train evaluate`; {said}. Model {about['name']}, "
+        f"{about['precision']}, {about['input_px']} px, SHA-256 `{about['sha256']}`."
+    )
+    text = "\n\n".join([head, *(table.markdown() for table in tables)]) + "\n"
+    files = [options.out / f"{stem}{suffix}" for suffix in (".json", ".md")]
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        files[0].write_text(json.dumps(rounded(figures), indent=1) + "\n", encoding="utf-8")
+        files[1].write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"The results cannot be written to {options.out} ({error}).") from error
+    return files

@@ -78,11 +78,16 @@ def grow(recipe: Recipe, stage: Stage, old: ExpressionNet) -> ExpressionNet:
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimizer; norms, biases and eta terms are not decayed."""
-    decayed = [p for p in net.parameters() if p.ndim > 1]
-    free = [p for p in net.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": free, "weight_decay": 0.0},
+    parts: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in net.named_parameters():
+        parts.setdefault((parameter.ndim > 1, name.startswith("head.")), []).append(parameter)
+    groups: list[dict[str, Any]] = [
+        {
+            "params": parameters,
+            "weight_decay": recipe.weight_decay if decayed else 0.0,
+            "scale": recipe.head_lr if head else 1.0,
+        }
+        for (decayed, head), parameters in parts.items()
     ]
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=recipe.lr)
@@ -275,7 +280,7 @@ class Trainer:
         stage = self.recipe.stages[state.stage]
         rate = learning_rate(self.recipe, state.step, sum(self.steps))
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         model.train()
         with self.accelerator.autocast():
             heard = jitter(eta, self.recipe, state.step) if stage.adaptive else None

@@ -8,7 +8,7 @@ found here says less of real video than how the two shares move with size and no
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from fervid.pipeline import Pipeline
 from fervid.records import F32, Frame, FrameResult
 from train.metrics import accuracy_interval
 from train.robustness import SETTINGS, Setting, Tell, corrupt
+from train.robustness_report import TITLES
 from train.tables import Table, percent
 
 U8 = NDArray[np.uint8]
@@ -33,6 +34,7 @@ I64 = NDArray[np.int64]
 WIDTH, HEIGHT = 640, 480
 SIZES_PX = (48, 96, 160, 240)
 H264 = (Setting(20, "h264", 28), Setting(21, "h264", 35))
+FRAME_SETTINGS = (*SETTINGS, *H264)
 RUNNING_IN = 2  # frames before the one that is looked at, so that H.264 predicts it
 OVERLAP = 0.3  # IoU with the box that the picture stands for, from which a box is this face
 
@@ -55,6 +57,19 @@ class Cell:
     accuracy_found: float | None
     kind_right: float
     extra_boxes: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subjects:
+    """Whose faces: images uint8 (M, 48, 48), labels int64 (M,), which of them int64 (N,).
+
+    `seed` draws backgrounds, places and noise.
+    """
+
+    images: U8
+    labels: I64
+    indices: I64
+    seed: int
 
 
 def make_frame(face: U8, face_px: int, rng: np.random.Generator) -> tuple[U8, tuple[int, int]]:
@@ -98,7 +113,7 @@ def h264(bgr: U8, crf: int) -> U8:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
         out.mux(stream.encode(None))
     file.seek(0)
-    with av.open(file) as source:
+    with av.open(file, "r") as source:
         last = list(source.decode(video=0))[-1]
     return np.asarray(last.to_ndarray(format="bgr24"), np.uint8)
 
@@ -135,54 +150,54 @@ def which_face(result: FrameResult, box: F32) -> int | None:
 
 
 def measure_in_frame(
-    backend: Backend, split: tuple[U8, I64], indices: I64, config: RunConfig, seed: int, tell: Tell
+    backend: Backend, subjects: Subjects, config: RunConfig, tell: Tell
 ) -> list[Cell]:
     """Run every size and setting.
 
     Args:
         backend: the model.
-        split: images uint8 (M, 48, 48) and labels int64 (M,).
-        indices: int64 (N,), which of them.
+        subjects: the faces.
         config: of the pipeline: filter, filter set, detector.
-        seed: of backgrounds, places and noise.
         tell: is told of progress.
     """
     faces = config.faces
+    cells = []
     with FaceDetector(faces.detector, faces.min_score, faces.min_face_px) as detector:
-        return [
-            _cell(backend, split, indices, (config, detector), seed, (setting, px), tell)
-            for px in SIZES_PX
-            for setting in (*SETTINGS, *H264)
-        ]
+
+        def fresh() -> Pipeline:
+            """A pipeline without memory of the last face; the detector is shared, stays open."""
+            return Pipeline(config, backend, detector)
+
+        for px in SIZES_PX:
+            for setting in FRAME_SETTINGS:
+                tell(f"{setting.name}, {px} px", 0)
+                cells.append(_cell(subjects, setting, px, fresh, backend.card, tell))
+    return cells
 
 
-def _cell(  # noqa: PLR0913
-    backend: Backend,
-    split: tuple[U8, I64],
-    indices: I64,
-    runtime: tuple[RunConfig, FaceDetector],
-    seed: int,
-    what: tuple[Setting, int],
+def _cell(
+    subjects: Subjects,
+    setting: Setting,
+    px: int,
+    fresh: Callable[[], Pipeline],
+    card: ModelCard,
     tell: Tell,
 ) -> Cell:
-    setting, px = what
     wanted_kind = "clean" if setting.kind == "h264" else setting.kind
-    found, right, kinds, extra = [], [], [], 0
-    tell(f"{setting.name}, {px} px", 0)
-    for index in indices:
-        place = np.random.default_rng((seed, int(index), px))
-        bgr, (x, y) = make_frame(split[0][index], px, place)
-        bgr = spoil(bgr, setting, seed, int(index), px)
-        # A new pipeline has no memory of the last face; the detector is shared and stays open.
-        result = Pipeline(runtime[0], backend, runtime[1]).process(Frame(0, 0.0, bgr))
-        face = which_face(result, expected_box(x, y, px, backend.card))
-        found.append(face is not None)
+    flags, extra = [], 0
+    for index in subjects.indices:
+        pipeline, place = fresh(), (int(index), px)
+        rng = np.random.default_rng((subjects.seed, *place))
+        bgr, (x, y) = make_frame(subjects.images[index], px, rng)
+        bgr = spoil(bgr, setting, subjects.seed, *place)
+        result = pipeline.process(Frame(0, 0.0, bgr))
+        face = which_face(result, expected_box(x, y, px, card))
         best = None if face is None else int(result.probabilities[face].argmax())
-        right.append(best == split[1][index])
-        kinds.append(result.noise.kind == wanted_kind)
+        right = best == int(subjects.labels[index])
+        flags.append((face is not None, right, result.noise.kind == wanted_kind))
         extra += len(result.faces) - (face is not None)
         tell("", 1)
-    return _summary(setting, px, np.array([found, right, kinds], np.bool_), extra)
+    return _summary(setting, px, np.array(flags, np.bool_).T, extra)
 
 
 def _summary(setting: Setting, px: int, flags: NDArray[np.bool_], extra: int) -> Cell:
@@ -201,29 +216,26 @@ def _summary(setting: Setting, px: int, flags: NDArray[np.bool_], extra: int) ->
     )
 
 
-def in_frame_figures(cells: Sequence[Cell]) -> dict[str, Any]:
+def in_frame_figures(cells: Sequence[Cell], split: str) -> dict[str, Any]:
     """For JSON."""
-    return {"frame": [WIDTH, HEIGHT], "cells": [asdict(cell) for cell in cells]}
+    size = [WIDTH, HEIGHT]
+    return {"split": split, "frame": size, "cells": [asdict(cell) for cell in cells]}
 
 
 def in_frame_tables(part: Mapping[str, Any]) -> list[Table]:
     """Found, accuracy over all and over found faces: settings down, sizes across."""
     cells = {(c["setting"], c["face_px"]): c for c in part["cells"]}
     settings = list(dict.fromkeys(setting for setting, _ in cells))
-    rows = tuple(
-        (setting, *(_trio(cells[setting, px]) for px in SIZES_PX)) for setting in settings
-    )
-    kinds = tuple(
-        (setting, *(_duo(cells[setting, px]) for px in SIZES_PX)) for setting in settings
-    )
+    rows = tuple((setting, *(_trio(cells[setting, px]) for px in SIZES_PX)) for setting in settings)
+    kinds = tuple((setting, *(_duo(cells[setting, px]) for px in SIZES_PX)) for setting in settings)
     head = ("in the frame", *(f"{px} px" for px in SIZES_PX))
     count = part["cells"][0]["faces"]
     return [
         Table(
             f"Faces in {WIDTH}x{HEIGHT} frames: found % / accuracy % / accuracy of found %",
             head,
-            rows,
-            f"{count} PrivateTest faces a cell; a face that is not found counts as wrong in the "
+            shares,
+            f"{count} {TITLES[part['split']]} faces a cell; a face that is not found counts as wrong in the "
             "second figure. px: side of FER2013's picture, pasted; its tight framing makes it "
             "harder to detect than a head in a video.",
         ),

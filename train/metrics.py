@@ -27,7 +27,12 @@ CHUNK = 256
 
 # Per kind, baseline -> proposed: accuracy, DC, robustness AUC ("AURC"), SNR in dB.
 PAPER: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "gaussian": {"ra": (0.685, 0.801), "dc": (0.25, 0.11), "auc": (0.42, 0.58), "snr": (17.3, 21.8)},
+    "gaussian": {
+        "ra": (0.685, 0.801),
+        "dc": (0.25, 0.11),
+        "auc": (0.42, 0.58),
+        "snr": (17.3, 21.8),
+    },
     "salt_pepper": {
         "ra": (0.657, 0.784),
         "dc": (0.29, 0.13),
@@ -95,7 +100,7 @@ def scaled_maps(maps: F32) -> tuple[F32, Bools]:
     finite = np.isfinite(maps).all((1, 2))
     safe = np.where(finite[:, None, None], maps, 0).astype(np.float64)
     low, high = safe.min((1, 2)), safe.max((1, 2))
-    alive = finite & (high - low > FLAT * np.abs(safe).max((1, 2)))
+    alive: Bools = finite & (high - low > FLAT * np.abs(safe).max((1, 2)))
     span = np.where(alive, high - low, 1)[:, None, None]
     unit = np.where(alive[:, None, None], (safe - low[:, None, None]) / span, 0)
     tensor = torch.from_numpy(unit.astype(np.float32))[:, None]
@@ -222,7 +227,7 @@ def snr_db(clean: F32, noisy: F32, *, centred: bool = False) -> NDArray[np.float
 
 
 def rounded(value: Any, digits: int = 5) -> Any:
-    """A tree of figures for JSON: NumPy's numbers as Python's, rounded; NaN and infinity as None."""
+    """A tree of figures for JSON: plain rounded numbers, None for NaN and infinity."""
     if isinstance(value, Mapping):
         return {str(key): rounded(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):

@@ -245,5 +245,5 @@ def fit_network(samples: Samples, seed: int) -> NoiseWeights:
 def _loss(out: Tensor, kinds: Tensor, truth: Tensor) -> Tensor:
     noisy = kinds > 0
     found = torch.stack([out.gather(1, 3 + kinds.clamp(min=1)[:, None])[:, 0], out[:, 7]], 1)
-    error = nn.functional.smooth_l1_loss(found[noisy], truth[noisy], beta=LOSS_BETA) / LOSS_BETA
+    error = nn.functional.smooth_l1_loss(found[noisy], truth[noisy], beta=LOSS_BETA)
     return nn.functional.cross_entropy(out[:, :4], kinds) + 2 * 2 * error

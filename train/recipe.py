@@ -48,6 +48,8 @@ class Recipe:
         batch: images per step and process.
         optimizer: "sgd" (Nesterov, momentum .9) or "adam".
         lr: the highest learning rate.
+        head_lr: the head's rate as a share of it. Its 2,048 inputs share a large mean, which makes
+            the loss steep: with 1 at lr .03 the loss rose (docs/decisions.md).
         weight_decay: not applied to norms and biases.
         warmup: share of the run in which the rate rises to `lr`.
         schedule: "cosine" or "constant" after the warm-up.
@@ -65,6 +67,7 @@ class Recipe:
     batch: int = 64
     optimizer: Literal["sgd", "adam"] = "sgd"
     lr: float = 0.05
+    head_lr: float = 0.1
     weight_decay: float = 5e-4
     warmup: float = 0.05
     schedule: Literal["cosine", "constant"] = "cosine"

@@ -107,7 +107,7 @@ class Outcome:
     @property
     def predicted(self) -> I64:
         """The most probable class, int64 (N,)."""
-        return self.logits.argmax(1).astype(np.int64)
+        return np.asarray(self.logits.argmax(1), np.int64)
 
 
 def corrupt(image: U8, setting: Setting, seed: int, *place: int) -> U8:
@@ -120,9 +120,9 @@ def corrupt(image: U8, setting: Setting, seed: int, *place: int) -> U8:
 
 def true_noise(clean: U8, noisy: U8, setting: Setting) -> Noise:
     """What a perfect estimator would say: the setting's kind and level, the realised severity."""
-    if setting.kind not in NOISE_KINDS[1:]:
+    kind = next((kind for kind in NOISE_KINDS if kind == setting.kind), "clean")
+    if kind == "clean":
         return Noise.clean()
-    kind = NOISE_KINDS[NOISE_KINDS.index(setting.kind)]  # type: ignore[arg-type]
     levels = np.zeros(3, np.float32)
     level = np.sqrt(setting.level) if kind == "speckle" else setting.level
     levels[NOISE_KINDS.index(kind) - 1] = level

@@ -20,7 +20,10 @@ class Table:
     def rich(self) -> RichTable:
         """For the terminal: the first column left, figures right."""
         table = RichTable(
-            title=escape(self.title), caption=escape(self.note), box=box.SIMPLE, title_justify="left"
+            title=escape(self.title),
+            caption=escape(self.note),
+            box=box.SIMPLE,
+            title_justify="left",
         )
         for number, name in enumerate(self.head):
             table.add_column(escape(name), justify="right" if number else "left")

@@ -4,6 +4,7 @@
 a face; every table is made by these two, so that a table rebuilt from the journal is the same.
 """
 
+import contextlib
 import csv
 import io
 import math
@@ -66,7 +67,8 @@ def record(result: FrameResult, started: datetime | None = None) -> dict[str, An
     noise = result.noise
     fields: dict[str, Any] = {"frame": result.index, "time_s": round(result.time_s, 6)}
     if started is not None:
-        fields["utc"] = utc_text(started + timedelta(seconds=result.time_s))
+        moment = (started + timedelta(seconds=result.time_s)).astimezone(UTC)
+        fields["utc"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     fields |= {"dropped": result.dropped, "noise_kind": noise.kind}
     fields |= zip(_LEVELS, map(_share, noise.levels), strict=True)
     fields["severity"] = _share(noise.severity)
@@ -106,11 +108,6 @@ def start_of_run(header: RunHeader, started: datetime | None) -> datetime | None
     if not header.source.live:
         return None
     return started or datetime.now(UTC)
-
-
-def utc_text(moment: datetime) -> str:
-    """Return a moment as ISO 8601 in UTC, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def sink_error(path: Path | None, error: Exception) -> SinkError:
@@ -153,6 +150,8 @@ class TextOutput:
             self._stream.write(text)
             self._stream.flush()
         except OSError as error:
+            with contextlib.suppress(SinkError):  # it meets the same error again
+                self.close()
             raise sink_error(self._path, error) from error
 
     def close(self) -> None:

@@ -24,8 +24,13 @@ class Sound:
     """The source's sound on its way into the video, moved so that 0 s is the video's start."""
 
     def __init__(self, container: "InputContainer") -> None:
+        from av.stream import Discard
+
         self._container = container
         self._from: AudioStream = container.streams.audio[0]
+        for other in container.streams:
+            if other.index != self._from.index:
+                other.discard = Discard.all  # not even read, where the format has an index
         video = video_stream(container, container.name)
         self._start_s = float((video.start_time or 0) * (video.time_base or 0))
         context = self._from.codec_context
@@ -111,6 +116,5 @@ class Sound:
             for frame in frames:
                 if frame.pts is not None:
                     frame.pts -= round(self._start_s / packet.time_base)
-                if frame.pts is None or frame.pts >= 0:
-                    yield from stream.encode(frame)
+                yield from stream.encode(frame)
         yield from stream.encode(None)

@@ -46,18 +46,19 @@ class VideoSink:
         if path is None:
             raise ValueError("a video needs a path")
         import av
+        from av.video.reformatter import VideoReformatter
 
         self.path: Path | None = path
         self._path = path
         self._source = header.source
+        self._converter = VideoReformatter()
         self._last = -1
         self._open = True
         self._sound = Sound.of(header)
         flags = FLAGS + ("+delay_moov" if self._sound and self._sound.late else "")
+        options = {"movflags": flags, "flush_packets": "1"}
         try:
-            self._file = av.open(
-                f"file:{path}", "w", format="mp4", container_options={"movflags": flags}
-            )
+            self._file = av.open(f"file:{path}", "w", format="mp4", container_options=options)
             self._file.metadata.update(
                 title=header_record(header)["source"]["label"],
                 comment=json.dumps(header_record(header)),
@@ -77,15 +78,18 @@ class VideoSink:
             SinkError: it could not be written.
         """
         import av
+        from av.video.reformatter import ColorRange, Colorspace
 
         if drawn is None:
             raise ValueError("VideoSink.write: expected a drawn picture, got None")
         if not self._open:
             raise ValueError("VideoSink.write: the sink is closed")
-        picture = av.VideoFrame.from_ndarray(self._padded(drawn), format="bgr24").reformat(
+        picture = self._converter.reformat(
+            av.VideoFrame.from_ndarray(self._padded(drawn), format="bgr24"),
             *(self._stream.width, self._stream.height, "yuv420p"),
-            dst_colorspace="ITU601",
-            dst_color_range="MPEG",
+            dst_colorspace=Colorspace.ITU601,
+            dst_color_range=ColorRange.MPEG,
+            threads=1,
         )
         # A player needs times that rise, even where two frames share a tick.
         self._last = picture.pts = max(round(result.time_s * TICKS), self._last + 1)

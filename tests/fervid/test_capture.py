@@ -1,6 +1,8 @@
 import itertools
+import os
 from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -161,25 +163,34 @@ def test_a_file_that_was_cut_off_ends_with_its_last_picture(tmp_path, name):
     assert [clips.number(f.bgr) for f in frames[:-1]] == list(range(len(frames) - 1))
 
 
-def test_a_disk_that_fails_raises_after_the_frames_before(tmp_path, monkeypatch):
-    import av
+class FailingDisk:
+    """A container that delivers a few packets of a real one, then fails as a disk does."""
 
-    source = open_source(str(clips.clip(tmp_path / "a.mp4")))
-    demux = source._container.demux
+    def __init__(self, container, count):
+        self._container, self._count = container, count
+        self.close = container.close
 
-    class Failing:
-        def demux(self, stream):
-            raise av.error.OSError(5, "Input/output error", "a.mp4")
+    def demux(self, stream):
+        yield from itertools.islice(self._container.demux(stream), self._count)
+        raise av.error.OSError(5, "Input/output error")
 
-        close = source._container.close
 
-    source._container = Failing()
+def test_a_disk_that_fails_raises_after_the_frames_before(tmp_path):
+    source = open_source(str(clips.clip(tmp_path / "a.mp4", options={"bf": "0"})))
+    source._container.seek(0)
+    source._container = FailingDisk(source._container, 5)
     source._pictures = source._decode_all()
-    frames = iter(source)
-    with pytest.raises(SourceReadError, match="Input/output error"):
-        list(frames)
-    source.close()
-    assert demux
+    got = []
+    with source, pytest.raises(SourceReadError, match=r"a\.mp4 .*Input/output error"):
+        got.extend(clips.number(frame.bgr) for frame in source)
+    assert got == [0, 0, 1, 2, 3, 4]  # the first was read on opening, then the file was rewound
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names do not exist there")
+def test_a_name_that_is_not_text(tmp_path):
+    odd = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    clips.clip(tmp_path / "a.mp4").rename(odd)
+    assert len(read(odd)[1]) == 12
 
 
 def test_closing_twice_and_before_the_end_is_harmless(tmp_path):

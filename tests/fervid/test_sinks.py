@@ -1,0 +1,442 @@
+import csv
+import io
+import itertools
+import json
+import os
+from datetime import UTC, datetime
+from fractions import Fraction
+from importlib import import_module
+from pathlib import Path
+
+import av
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from fervid.capture import open_source
+from fervid.errors import SinkError
+from fervid.records import Faces, Frame, FrameResult, Noise, SourceInfo, Timings
+from fervid.sinks import SINKS, RunHeader
+from fervid.sinks.jsonl import JsonlSink, read_journal
+from fervid.sinks.parquet import ParquetSink, parquet_from_journal
+from fervid.sinks.rows import CsvSink, columns, rows
+from fervid.sinks.video import VideoSink
+from tests import clips
+
+CLASSES = ("angry", "happy", "neutral")
+STARTED = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
+COLUMNS = [
+    *("schema", "source", "frame", "time_s", "utc", "dropped"),
+    *("noise_kind", "noise_sigma", "noise_impulse", "noise_speckle", "severity"),
+    *("blocking", "blur", "darkness", "filter"),
+    *("track", "x0", "y0", "x1", "y1", "score", "face_px", "eta"),
+    *("label", "confidence", "uncertain", "reasons"),
+    *("p_angry", "p_happy", "p_neutral", "s_angry", "s_happy", "s_neutral"),
+]
+
+
+def header(source=None, **changes):
+    info = source or SourceInfo("a b.mp4", "a b.mp4", 64, 48, False, Fraction(25), 12, 0.48)
+    fields = {"model": "tiny", "model_sha256": "ab12", "classes": CLASSES, "version": "0.1.0"}
+    return RunHeader(source=info, config={"cam": "adaptive"}, **(fields | changes))
+
+
+def live():
+    return header(SourceInfo("camera:0", "camera 0", 64, 48, True))
+
+
+def result(index=0, faces=1, time_s=None, reasons=("small", "dark")):
+    n, k = faces, len(CLASSES)
+    boxes = np.tile(np.array([10, 20, 40.5, 60], np.float32), (n, 1))
+    shares = np.tile(np.array([0.1, 0.7, 0.2], np.float32), (n, 1)).reshape(n, k)
+    smoothed = np.tile(np.array([0.2, 0.5, 0.3], np.float32), (n, 1)).reshape(n, k)
+    ids = np.arange(n, dtype=np.int64)
+    return FrameResult(
+        index=index,
+        time_s=index / 25 if time_s is None else time_s,
+        faces=Faces(boxes.reshape(n, 4), np.full(n, 0.9, np.float32), eyes(n), ids),
+        noise=Noise(
+            "gaussian",
+            np.array([0.125, 0, 0], np.float32),
+            0.12,
+            np.array([0.25, 0.5, 0.75], np.float32),
+        ),
+        filter_name="gaussian",
+        eta=np.full(n, 0.03125, np.float32),
+        classes=CLASSES,
+        probabilities=shares,
+        smoothed=smoothed,
+        labels=("happy",) * n,
+        uncertain=np.full(n, bool(reasons)),
+        reasons=(reasons,) * n,
+        heatmaps=np.zeros((n, 3, 3), np.float32),
+        crop_boxes=boxes.reshape(n, 4),
+        timings=Timings({"detect": 2.0}),
+        dropped=3,
+    )
+
+
+def eyes(n):
+    return np.zeros((n, 2, 2), np.float32)
+
+
+def run(sink, results, size=clips.SIZE):
+    for item in results:
+        drawn = clips.picture(item.index % 20, size)
+        sink.write(Frame(item.index, item.time_s, drawn), item, drawn)
+    sink.close()
+    sink.close()
+
+
+def watch(path):
+    """Every frame's number and time, read by PyAV alone."""
+    with av.open(str(path)) as file:
+        pictures = list(file.decode(video=0))
+        shown = [(clips.number(p.to_ndarray(format="bgr24")), p.time) for p in pictures]
+        return shown, dict(file.metadata)
+
+
+def listen(path):
+    """The sound as (time of the first sample, samples, codec)."""
+    with av.open(str(path)) as file:
+        stream = file.streams.audio[0]
+        frames = list(file.decode(stream))
+        samples = np.concatenate([f.to_ndarray().astype(float)[0] for f in frames])
+        return frames[0].time, samples, stream.codec_context.codec.canonical_name
+
+
+# --- rows -----------------------------------------------------------------------------------
+
+
+def test_rows_are_exactly_the_schema():
+    (row,) = rows(header(), result(index=7))
+    assert list(row) == COLUMNS == list(columns(CLASSES))
+    assert row["schema"] == 1
+    assert (row["source"], row["frame"], row["time_s"]) == ("a b.mp4", 7, 0.28)
+    assert (row["utc"], row["dropped"], row["filter"]) == (None, 3, "gaussian")
+    assert (row["noise_kind"], row["noise_sigma"], row["severity"]) == ("gaussian", 0.125, 0.12)
+    assert (row["blocking"], row["blur"], row["darkness"]) == (0.25, 0.5, 0.75)
+    assert [row[name] for name in ("x0", "y0", "x1", "y1", "face_px")] == [10, 20, 40.5, 60, 30.5]
+    assert (row["label"], row["confidence"], row["p_happy"]) == ("happy", 0.5, 0.7)
+    assert (row["uncertain"], row["reasons"], row["eta"]) == (True, "small+dark", 0.03125)
+
+
+def test_a_frame_without_faces_has_no_row_and_one_with_three_has_three():
+    assert rows(header(), result(faces=0)) == []
+    assert [row["track"] for row in rows(header(), result(faces=3))] == [0, 1, 2]
+
+
+def test_live_rows_have_the_calendar_time():
+    (row,) = rows(live(), result(time_s=61.5), STARTED)
+    assert row["utc"] == "2026-05-04T12:01:01.500Z"
+
+
+# --- text -----------------------------------------------------------------------------------
+
+
+def test_journal_has_a_header_and_a_line_for_every_frame(tmp_path):
+    path = tmp_path / "faces.jsonl"
+    sink = JsonlSink(path, header())
+    sink.write(Frame(0, 0, clips.picture(0)), result(0), None)
+    first, second = path.read_text().splitlines()  # flushed before it is closed
+    sink.close()
+    assert json.loads(first) == {
+        "schema": 1,
+        "fervid": "0.1.0",
+        "source": {
+            "uri": "a b.mp4",
+            "label": "a b.mp4",
+            "width": 64,
+            "height": 48,
+            "live": False,
+            "rate": "25",
+            "n_frames": 12,
+            "duration_s": 0.48,
+            "has_audio": False,
+            "codec": "",
+        },
+        "model": "tiny",
+        "model_sha256": "ab12",
+        "classes": list(CLASSES),
+        "config": {"cam": "adaptive"},
+    }
+    frame = json.loads(second)
+    assert (frame["frame"], frame["dropped"], "utc" in frame) == (0, 3, False)
+    assert frame["faces"][0]["reasons"] == ["small", "dark"]
+    assert frame["faces"][0]["p"] == {"angry": 0.1, "happy": 0.7, "neutral": 0.2}
+
+
+def test_journal_keeps_frames_without_faces(tmp_path):
+    path = tmp_path / "faces.jsonl"
+    run(JsonlSink(path, header()), [result(0, faces=0), result(1, faces=2)])
+    lines = list(read_journal(path))
+    assert [len(line["faces"]) for line in lines[1:]] == [0, 2]
+
+
+def test_names_that_are_not_text_are_written_all_the_same(tmp_path):
+    name = os.fsdecode(b"caf\xe9.mp4")
+    odd = header(SourceInfo(name, name, 64, 48, False))
+    for kind in (JsonlSink, CsvSink, ParquetSink):
+        run(kind(tmp_path / kind.__name__, odd), [result(0)])
+    assert "caf" in (tmp_path / "CsvSink").read_text()
+
+
+@pytest.mark.parametrize("kind", [JsonlSink, CsvSink])
+def test_text_can_go_to_a_stream_that_stays_open(kind):
+    stream = io.StringIO()
+    run(kind(None, live(), stream=stream, started=STARTED), [result(0), result(1)])
+    assert len(stream.getvalue().splitlines()) == 3
+    assert "2026-05-04T12:00:00.040Z" in stream.getvalue()
+
+
+def test_csv_reads_back(tmp_path):
+    path = tmp_path / "faces.csv"
+    run(CsvSink(path, header()), [result(0), result(1, faces=0), result(2, 2, reasons=())])
+    with path.open(newline="", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert list(table[0]) == COLUMNS
+    assert [row["frame"] for row in table] == ["0", "2", "2"]
+    assert (table[0]["reasons"], table[0]["uncertain"], table[0]["utc"]) == (
+        "small+dark",
+        "true",
+        "",
+    )
+    assert (table[1]["reasons"], table[1]["uncertain"]) == ("", "false")
+
+
+@pytest.mark.parametrize("tail", ["", '{"frame":2,"fac', "\0\0\0\0", '{"frame":2}\n'])
+def test_a_journal_cut_by_a_crash_is_read_up_to_there(tmp_path, tail):
+    path = tmp_path / "faces.jsonl"
+    run(JsonlSink(path, header()), [result(0), result(1)])
+    with path.open("a") as file:
+        file.write(tail)
+    assert [line["frame"] for line in list(read_journal(path))[1:]] == [0, 1]
+
+
+def test_what_is_no_journal_is_refused(tmp_path):
+    path = tmp_path / "faces.jsonl"
+    with pytest.raises(SinkError, match="No such file"):
+        list(read_journal(path))
+    path.write_text("hello\n")
+    with pytest.raises(SinkError, match="no header"):
+        list(read_journal(path))
+    run(JsonlSink(path, header()), [result(0), result(1)])
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], "broken", lines[2]]))
+    with pytest.raises(SinkError, match="line 2"):
+        list(read_journal(path))
+
+
+# --- parquet --------------------------------------------------------------------------------
+
+
+def test_parquet_has_typed_columns_and_the_header(tmp_path):
+    path = tmp_path / "faces.parquet"
+    run(ParquetSink(path, live(), started=STARTED), [result(0), result(1, faces=0), result(2, 2)])
+    table = pq.read_table(path)
+    assert table.column_names == COLUMNS
+    assert table.num_rows == 3
+    assert table["utc"].to_pylist()[1] == datetime(2026, 5, 4, 12, 0, 0, 80_000, tzinfo=UTC)
+    assert (str(table.schema.field("frame").type), str(table.schema.field("p_happy").type)) == (
+        "int64",
+        "float",
+    )
+    assert json.loads(table.schema.metadata[b"fervid"])["model_sha256"] == "ab12"
+
+
+def test_parquet_is_written_in_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr("fervid.sinks.parquet.GROUP_ROWS", 8)
+    path = tmp_path / "faces.parquet"
+    sink = ParquetSink(path, header())
+    for n in range(3):
+        sink.write(Frame(n, n, clips.picture(0)), result(n, faces=4), None)
+        assert len(sink._table._rows) < 8
+    sink.close()
+    with pq.ParquetFile(path) as file:
+        assert file.num_row_groups == 2
+        assert file.metadata.num_rows == 12
+
+
+@pytest.mark.parametrize("head", [header(), live()])
+def test_a_table_from_the_journal_is_the_table_of_the_run(tmp_path, head):
+    results = [result(0), result(1, faces=0), result(2, faces=2, reasons=())]
+    run(JsonlSink(tmp_path / "a.jsonl", head, started=STARTED), results)
+    run(ParquetSink(tmp_path / "a.parquet", head, started=STARTED), results)
+    assert parquet_from_journal(tmp_path / "a.jsonl", tmp_path / "b.parquet") == 3
+    ours, theirs = (pq.read_table(tmp_path / name) for name in ("a.parquet", "b.parquet"))
+    assert ours.equals(theirs, check_metadata=True)
+
+
+def test_a_run_without_any_face_has_an_empty_table(tmp_path):
+    run(ParquetSink(tmp_path / "a.parquet", header()), [result(0, faces=0)])
+    assert pq.read_table(tmp_path / "a.parquet").column_names == COLUMNS
+
+
+# --- video ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(64, 48), (63, 47)])
+def test_video_keeps_pictures_times_and_header(tmp_path, size):
+    info = SourceInfo("a.mp4", "a.mp4", *size, False, Fraction(25))
+    times = [0, 0.04, 0.3, 0.31, 0.5, 1.25]
+    results = [result(n, time_s=t) for n, t in enumerate(times)]
+    run(VideoSink(tmp_path / "out.mp4", header(info)), results, size)
+    shown, metadata = watch(tmp_path / "out.mp4")
+    assert [number for number, _ in shown] == list(range(6))
+    assert [time for _, time in shown] == pytest.approx(times, abs=1e-3)
+    assert json.loads(metadata["comment"])["model"] == "tiny"
+    with open_source(str(tmp_path / "out.mp4")) as source:
+        assert (source.info.width, source.info.height) == (64, 48)
+        assert source.info.codec == "h264"
+
+
+def test_video_of_a_live_source(tmp_path):
+    run(VideoSink(tmp_path / "out.mp4", live()), [result(n) for n in range(4)])
+    assert len(watch(tmp_path / "out.mp4")[0]) == 4
+
+
+def test_two_frames_at_the_same_moment_do_not_break_the_file(tmp_path):
+    run(VideoSink(tmp_path / "out.mp4", header()), [result(n, time_s=0.1) for n in range(3)])
+    assert len(watch(tmp_path / "out.mp4")[0]) == 3
+
+
+def sounding(tmp_path, name, codec, sound, offset_s=0.0):
+    path = tmp_path / name
+    times = [offset_s + n / 25 for n in range(20)]
+    clips.clip(path, codec, frames=20, sound=sound, times=times, tone_from_s=offset_s + 0.4)
+    with open_source(str(path)) as source:
+        return source.info, [frame.time_s for frame in source]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "sound", "written"),
+    [
+        ("a.mp4", "libx264", "aac", "aac"),
+        ("a.mkv", "libx264", "libmp3lame", "mp3"),
+        ("a.mkv", "libx264", "ac3", "ac3"),
+        ("a.mkv", "libx264", "flac", "flac"),
+        ("a.mkv", "libx264", "pcm_s16le", "aac"),
+        ("a.mpg", "mpeg1video", "mp2", "aac"),
+        ("a.ts", "libx264", "aac", "aac"),
+    ],
+)
+def test_sound_is_kept_and_stays_in_step(tmp_path, name, codec, sound, written):
+    info, times = sounding(tmp_path, name, codec, sound)
+    assert info.has_audio
+    run(
+        VideoSink(tmp_path / "out.mp4", header(info)),
+        [result(n, time_s=t) for n, t in enumerate(times)],
+    )
+    start_s, samples, kept = listen(tmp_path / "out.mp4")
+    assert kept == written
+    loud = np.flatnonzero(np.abs(samples) > 0.3 * np.abs(samples).max())[0]
+    # The tone starts at .4 s; a codec's own delay is at most one of its frames.
+    assert start_s + loud / 44_100 == pytest.approx(0.4, abs=0.06)
+    assert start_s + len(samples) / 44_100 == pytest.approx(0.8, abs=0.08)
+    assert [t for _, t in watch(tmp_path / "out.mp4")[0]] == pytest.approx(times, abs=2e-3)
+
+
+def test_sound_of_a_clip_that_does_not_start_at_zero(tmp_path):
+    info, times = sounding(tmp_path, "a.mkv", "libx264", "pcm_s16le", offset_s=1.0)
+    assert times[0] == 0
+    run(
+        VideoSink(tmp_path / "out.mp4", header(info)),
+        [result(n, time_s=t) for n, t in enumerate(times)],
+    )
+    start_s, samples, _ = listen(tmp_path / "out.mp4")
+    loud = np.flatnonzero(np.abs(samples) > 0.3 * np.abs(samples).max())[0]
+    assert start_s + loud / 44_100 == pytest.approx(0.4, abs=0.06)
+
+
+def test_sound_ends_with_a_run_that_was_stopped(tmp_path):
+    info, times = sounding(tmp_path, "a.mp4", "libx264", "aac")
+    run(
+        VideoSink(tmp_path / "out.mp4", header(info)),
+        [result(n, time_s=times[n]) for n in range(5)],
+    )
+    start_s, samples, _ = listen(tmp_path / "out.mp4")
+    assert start_s + len(samples) / 44_100 < 0.3
+
+
+def test_a_killed_run_leaves_a_file_that_plays(tmp_path):
+    path, done = tmp_path / "out.mp4", 120
+    sink = VideoSink(path, header())
+    for n in range(done):
+        drawn = clips.picture(n % 20)
+        sink.write(Frame(n, n / 25, drawn), result(n), drawn)
+    left = tmp_path / "left.mp4"
+    left.write_bytes(path.read_bytes())  # what a kill would leave
+    sink.close()
+    shown, metadata = watch(left)
+    assert 0 < done - len(shown) <= 100
+    assert [number for number, _ in shown] == [n % 20 for n in range(len(shown))]
+    assert "comment" in metadata
+
+
+# --- contract: every sink -------------------------------------------------------------------
+
+KINDS = [getattr(import_module(t.split(":")[0]), t.split(":")[1]) for t in SINKS.values()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_missing_folder_is_named(tmp_path, kind):
+    with pytest.raises(SinkError, match="does not exist") as caught:
+        kind(tmp_path / "none" / "out", header())
+    assert str(tmp_path / "none" / "out") == caught.value.path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_is_no_file(tmp_path, kind):
+    with pytest.raises(SinkError, match="is a folder"):
+        kind(tmp_path, header())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_is_a_sink_error_and_closing_is_harmless(kind):
+    def whole_run():
+        sink = kind(Path("/dev/full"), header())
+        try:
+            for n in range(30):
+                drawn = np.random.default_rng(n).integers(0, 256, (48, 64, 3), np.uint8)
+                sink.write(Frame(n, n / 25, drawn), result(n), drawn)
+        finally:
+            sink.close()
+            sink.close()
+
+    with pytest.raises(SinkError, match="No space left"):
+        whole_run()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_sink_keeps_to_the_protocol(tmp_path, kind):
+    sink = kind(tmp_path / "out", header())
+    assert sink.path == tmp_path / "out"
+    assert sink.wants_pixels == (kind is VideoSink)
+    run(sink, [result(0), result(1, faces=0), result(2, faces=3)])
+    assert (tmp_path / "out").stat().st_size > 0
+
+
+def test_what_needs_a_path_or_a_picture_says_so(tmp_path):
+    for kind in (VideoSink, ParquetSink):
+        with pytest.raises(ValueError, match="needs a path"):
+            kind(None, header())
+    with pytest.raises(ValueError, match="path or a stream"):
+        JsonlSink(None, header())
+    sink = VideoSink(tmp_path / "a.mp4", header())
+    with pytest.raises(ValueError, match="drawn"):
+        sink.write(Frame(0, 0, clips.picture(0)), result(0), None)
+    sink.close()
+
+
+@pytest.mark.parametrize("name", ["single_face.mp4", "grid_bbaf2n.mpg", "noface_face.mov"])
+def test_real_clips_keep_their_times_and_sound(tmp_path, name):
+    with open_source(str(clips.real(name))) as source:
+        sink = VideoSink(tmp_path / "out.mp4", header(source.info))
+        times = []
+        for frame in itertools.islice(source, 15):
+            times.append(frame.time_s)
+            sink.write(frame, result(frame.index, time_s=frame.time_s), frame.bgr)
+    sink.close()
+    assert [t for _, t in watch(tmp_path / "out.mp4")[0]] == pytest.approx(times, abs=1e-3)
+    assert listen(tmp_path / "out.mp4")[2] in ("aac", "mp3")

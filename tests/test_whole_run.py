@@ -1,0 +1,161 @@
+"""Whole runs through the command line: files, messages, exit codes, what stays on disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import av
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from fervid.cli import main
+from tests.clips import clip
+from tests.places import DATA, ROOT, SAMPLE, needs_data
+
+FILES = {"annotated.mp4", "faces.jsonl", "faces.parquet", "summary.json"}
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """Two seconds from the middle of the sample: Gaussian noise, then salt and pepper."""
+    path = tmp_path_factory.mktemp("clips") / "short.mp4"
+    with av.open(str(SAMPLE)) as file:
+        pictures = [f.to_ndarray(format="bgr24") for f in file.decode(video=0)][65:91]
+    return clip(path, pictures=pictures, size=(480, 270), options={"crf": "18"}, sound="aac")
+
+
+@pytest.fixture(scope="module")
+def results(short, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    assert main([str(short), "-o", str(out), "--quiet"]) == 0
+    return out / "short"
+
+
+def test_every_output_is_there(results):
+    assert {p.name for p in results.iterdir()} == FILES
+
+
+def test_the_video_has_every_frame_its_timing_and_its_sound(short, results):
+    with av.open(str(short)) as a, av.open(str(results / "annotated.mp4")) as b:
+        times = [[f.time for f in file.decode(video=0)] for file in (a, b)]
+        assert b.streams.audio
+        assert b.streams.video[0].codec.name == "h264"
+    assert np.allclose(times[0], times[1], atol=0.002)
+
+
+def test_journal_table_and_summary_agree(results):
+    header, *frames = [json.loads(line) for line in (results / "faces.jsonl").open()]
+    rows = pq.read_table(results / "faces.parquet").to_pylist()
+    summary = json.loads((results / "summary.json").read_text())
+    assert header["schema"] == 1
+    assert len(frames) == summary["frames"] == 26
+    assert sum(len(f["faces"]) for f in frames) == len(rows) == summary["faces"]
+    assert rows[0]["filter"] == "gaussian"
+    assert {row["noise_kind"] for row in rows} >= {"gaussian"}
+    for row in rows:
+        assert sum(v for k, v in row.items() if k.startswith("p_")) == pytest.approx(1, abs=1e-3)
+        assert row["label"] in header["classes"]
+
+
+def test_results_are_not_overwritten_unless_asked(short, results, capsys):
+    before = (results / "faces.jsonl").read_bytes()
+    assert main([str(short), "-o", str(results.parent), "--quiet"]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (results / "faces.jsonl").read_bytes() == before
+
+
+def test_data_go_to_stdout_and_text_to_stderr(short):
+    command = [sys.executable, "-m", "fervid", str(short), "--jsonl", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 27
+    assert "short.mp4" in done.stderr
+
+
+def broken(tmp_path, kind):
+    path = tmp_path / "bad.mp4"
+    if kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "text":
+        path.write_text("this is a letter, not a film\n" * 50)
+    elif kind == "truncated":
+        path.write_bytes(SAMPLE.read_bytes()[:4000])
+    return path
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "text", "truncated"])
+def test_a_bad_file_gets_one_sentence(tmp_path, kind, capsys):
+    assert main([str(broken(tmp_path, kind)), "--quiet"]) == 1
+    said = capsys.readouterr().err.strip()
+    assert "bad.mp4" in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "names"),
+    [
+        (["--camera", "97"], 1, "97"),
+        ([str(SAMPLE), "--fliter", "none"], 2, "--filter"),
+        ([str(SAMPLE), "--model", "nowhere.onnx"], 1, "nowhere.onnx"),
+        ([str(SAMPLE), "--model", str(SAMPLE)], 1, "noisy_portrait.mp4"),
+        ([str(SAMPLE), "--csv", "/proc/nowhere/rows.csv"], 1, "/proc/nowhere"),
+        ([str(SAMPLE), "-o", "/proc/nowhere"], 1, "/proc/nowhere"),
+    ],
+    ids=["camera", "option", "no model", "wrong model", "unwritable file", "unwritable folder"],
+)
+def test_a_mistake_gets_one_sentence_and_a_code(arguments, code, names, capsys):
+    assert main([*arguments, "--quiet"]) == code
+    said = capsys.readouterr().err.strip()
+    assert names in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_one_bad_file_among_many_does_not_stop_the_others(short, tmp_path, capsys):
+    bad = broken(tmp_path, "text")
+    out = tmp_path / "out"
+    assert main([str(bad), str(short), "-o", str(out), "--quiet"]) == 1
+    assert "1 of 2 sources failed" in capsys.readouterr().err
+    found = {p.parent.name for p in out.rglob("summary.json")}
+    assert found == {"short"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals work otherwise on Windows")
+def test_ctrl_c_finishes_the_files(tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "fervid", str(SAMPLE), "-o", str(out)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    journal = out / "noisy_portrait" / "faces.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (journal.is_file() and journal.stat().st_size > 5000):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    frames = len(journal.read_text().splitlines()) - 1
+    assert 0 < frames < 195
+    with av.open(str(journal.parent / "annotated.mp4")) as file:
+        assert sum(1 for _ in file.decode(video=0)) == frames
+    assert pq.read_table(journal.parent / "faces.parquet").num_rows > 0
+    assert json.loads((journal.parent / "summary.json").read_text())["frames"] == frames
+
+
+@needs_data
+def test_folders_lie_below_the_common_root(tmp_path):
+    clips = [DATA / "clips" / "no_face.mp4", DATA / "clips" / "grid_bbaf2n.mpg"]
+    pieces = []
+    for folder, source in zip(("a", "b"), clips, strict=True):
+        (tmp_path / folder).mkdir()
+        with av.open(str(source)) as file:
+            pictures = [f.to_ndarray(format="bgr24") for _, f in zip(range(3), file.decode(video=0), strict=False)]
+        h, w = pictures[0].shape[:2]
+        pieces.append(clip(tmp_path / folder / "x.mp4", pictures=pictures, size=(w, h)))
+    assert main([*map(str, pieces), "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    found = sorted(str(p.parent.relative_to(tmp_path / "out")) for p in tmp_path.rglob("summary.json"))
+    assert found == ["a/x", "b/x"]

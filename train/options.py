@@ -1,0 +1,44 @@
+"""What `python -m train evaluate` can be told; imports nothing heavy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fervid.config import FilterChoice, FilterSetName
+from fervid.errors import ConfigError
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateOptions:
+    """What is measured, and how.
+
+    Attributes:
+        in_frame: Put the faces into video frames and measure the whole pipeline.
+        split: Test images; in frames "both" means PrivateTest.
+        limit: Measure a seeded choice of so many images of a split; in frames 300 by default.
+        out: Folder of the results.
+        seed: Seed of the noise and of every choice.
+        filter: Filter; auto chooses by the kind of noise.
+        filter_set: Strength of the filters.
+        torch_model: The .safetensors of the same weights, for the SNR of an ONNX model's features.
+        snr_images: Images for the SNR, a seeded choice.
+    """
+
+    in_frame: bool = False
+    split: Literal["public", "private", "both"] = "both"
+    limit: int | None = None
+    out: Path = RESULTS
+    seed: int = 0
+    filter: FilterChoice = "auto"
+    filter_set: FilterSetName = "tuned"
+    torch_model: Path | None = None
+    snr_images: int = 500
+
+    def __post_init__(self) -> None:
+        for name in ("limit", "snr_images"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                option = "--" + name.replace("_", "-")
+                raise ConfigError(f"{option} must be at least 1, not {value}.", name)
