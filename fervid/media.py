@@ -95,10 +95,15 @@ class FileSource:
             raise
 
     def __iter__(self) -> Iterator[Frame]:
-        media, start_s = self._media_clock(), self._clock()
+        media, start_s = self._media_clock(), None
         pictures = itertools.chain((self._first,), self._pictures)
         for index, picture in enumerate(pictures):
-            time_s = self._clock() - start_s if self._live else media.seconds(picture.pts)
+            if self._live:
+                now = self._clock()
+                start_s = now if start_s is None else start_s
+                time_s = now - start_s
+            else:
+                time_s = media.seconds(picture.pts)
             yield Frame(index, time_s, self._bgr(picture))
 
     def __enter__(self) -> Self:

@@ -141,6 +141,8 @@ class ExpressionNet(nn.Module):
         last_dilation: dilation of layer4's later 3x3 convolutions.
         blocks: blocks per layer; fewer than ResNet-50's only while training grows the depth.
         mean, std: of the input's normalization, needed to see its light on the 0-1 scale.
+        neck: standardise the pooled features before the head, which makes training much better
+            conditioned; `fold_neck` then takes it into the head, whose form it does not change.
     """
 
     def __init__(
@@ -153,6 +155,7 @@ class ExpressionNet(nn.Module):
         blocks: tuple[int, ...] = RESNET50_BLOCKS,
         mean: float = 0.5077,
         std: float = 0.2551,
+        neck: bool = False,
     ) -> None:
         super().__init__()
         self.mean, self.std = mean, std
@@ -164,6 +167,7 @@ class ExpressionNet(nn.Module):
         self.layer2 = _layer(256, 128, blocks[1], stride=2, adaptive=True)
         self.layer3 = _layer(512, 256, blocks[2], stride=2, adaptive=True)
         self.layer4 = _layer(1024, 512, blocks[3], stride=last_stride, dilation=last_dilation)
+        self.neck = nn.BatchNorm1d(2048, affine=False) if neck else None
         self.head = nn.Conv2d(2048, n_classes, 1)
         self._initialise()
 
@@ -237,8 +241,28 @@ class ExpressionNet(nn.Module):
         Returns:
             logits (N, K), and the class maps of layer4 (N, K, h, w): logits = mean(maps) + bias.
         """
-        maps = F.conv2d(self.features(images, eta), self.head.weight)
-        return maps.mean((2, 3)) + cast(Tensor, self.head.bias), maps
+        a4 = self.features(images, eta)
+        bias = cast(Tensor, self.head.bias)
+        if self.neck is None:
+            maps = F.conv2d(a4, self.head.weight)
+            return maps.mean((2, 3)) + bias, maps
+        weight = self.head.weight * self._neck_slope()[None, :, None, None]
+        logits = F.linear(self.neck(a4.mean((2, 3))), self.head.weight.flatten(1), bias)
+        return logits, F.conv2d(a4, weight)
+
+    def _neck_slope(self) -> Tensor:
+        neck = cast(nn.BatchNorm1d, self.neck)
+        return torch.rsqrt(cast(Tensor, neck.running_var) + neck.eps)
+
+    @torch.no_grad()
+    def fold_neck(self) -> "ExpressionNet":
+        """Take the neck into the head; in eval mode the network says the same as before."""
+        if self.neck is not None:
+            mean = cast(Tensor, self.neck.running_mean)
+            self.head.weight.mul_(self._neck_slope()[None, :, None, None])
+            cast(Tensor, self.head.bias).sub_(self.head.weight.flatten(1) @ mean)
+            self.neck = None
+        return self
 
 
 def _layer(

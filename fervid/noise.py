@@ -34,6 +34,7 @@ MIN_LIT, MIN_ODD = 32, 0.005
 MAD = 0.6745
 MAX_WHITENESS = 0.5  # ln HH2/HH: 0 for white noise, 0.8-1.4 for clean pictures
 EXPLAINED, MIN_SECOND = 0.6, 0.012
+MAX_DETAIL = 0.19  # sigma above which clipping makes impulses indistinguishable
 GREY = np.arange(256, dtype=np.float32)
 
 
@@ -182,7 +183,10 @@ def _density_beside(stats: PlaneStats, kind: NoiseKind, speckle: float) -> float
     Source: Bowling et al. 2009, "A logistic approximation to the cumulative normal distribution",
         Phi(z) = 1 / (1 + exp(-(1.5976 z + 0.07056 z^3))).
     """
-    sd = np.maximum(_detail_sigma(stats) * 255 if kind == "gaussian" else speckle * GREY, 1)
+    gaussian = kind == "gaussian"
+    if gaussian and _detail_sigma(stats) > MAX_DETAIL:
+        return 0.0
+    sd = np.maximum(_detail_sigma(stats) * 255 if gaussian else speckle * GREY, 1)
     dark = (np.minimum(LOW + 0.5, GREY - FAR - 0.5) - GREY) / sd
     bright = (GREY - np.maximum(HIGH - 0.5, GREY + FAR + 0.5)) / sd
     z = np.maximum(np.stack([dark, bright]), -8)

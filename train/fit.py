@@ -63,6 +63,7 @@ def build(recipe: Recipe, stage: Stage) -> ExpressionNet:
         blocks=stage.blocks,
         mean=recipe.mean,
         std=recipe.std,
+        neck=recipe.neck,
     )
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
@@ -91,6 +92,8 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     ]
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=recipe.lr)
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.lr)
     return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9, nesterov=True)
 
 

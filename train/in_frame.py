@@ -226,17 +226,19 @@ def in_frame_tables(part: Mapping[str, Any]) -> list[Table]:
     """Found, accuracy over all and over found faces: settings down, sizes across."""
     cells = {(c["setting"], c["face_px"]): c for c in part["cells"]}
     settings = list(dict.fromkeys(setting for setting, _ in cells))
-    rows = tuple((setting, *(_trio(cells[setting, px]) for px in SIZES_PX)) for setting in settings)
-    kinds = tuple((setting, *(_duo(cells[setting, px]) for px in SIZES_PX)) for setting in settings)
+    shares, kinds = (
+        tuple((setting, *(text(cells[setting, px]) for px in SIZES_PX)) for setting in settings)
+        for text in (_trio, _duo)
+    )
     head = ("in the frame", *(f"{px} px" for px in SIZES_PX))
-    count = part["cells"][0]["faces"]
+    count, name = part["cells"][0]["faces"], TITLES[part["split"]]
     return [
         Table(
             f"Faces in {WIDTH}x{HEIGHT} frames: found % / accuracy % / accuracy of found %",
             head,
             shares,
-            f"{count} {TITLES[part['split']]} faces a cell; a face that is not found counts as wrong in the "
-            "second figure. px: side of FER2013's picture, pasted; its tight framing makes it "
+            f"{count} {name} faces a cell; one that is not found counts as wrong in the second "
+            "figure. px: side of FER2013's picture, pasted; its tight framing makes it "
             "harder to detect than a head in a video.",
         ),
         Table("Noise kind right % / other boxes per 100 frames", head, kinds, "h264 N: crf N."),

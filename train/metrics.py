@@ -97,12 +97,12 @@ def scaled_maps(maps: F32) -> tuple[F32, Bools]:
         float32 (N, MAP_PX, MAP_PX), 0 where a map says nothing; and which maps say something,
         bool (N,): neither constant nor with a NaN or infinite cell.
     """
-    finite = np.isfinite(maps).all((1, 2))
+    finite: Bools = np.asarray(np.isfinite(maps).all((1, 2)))
     safe = np.where(finite[:, None, None], maps, 0).astype(np.float64)
     low, high = safe.min((1, 2)), safe.max((1, 2))
     alive: Bools = finite & (high - low > FLAT * np.abs(safe).max((1, 2)))
     span = np.where(alive, high - low, 1)[:, None, None]
-    unit = np.where(alive[:, None, None], (safe - low[:, None, None]) / span, 0)
+    unit = (safe - low[:, None, None]) / span * alive[:, None, None]
     tensor = torch.from_numpy(unit.astype(np.float32))[:, None]
     large = functional.interpolate(tensor, (MAP_PX, MAP_PX), mode="bilinear", align_corners=False)
     return large[:, 0].numpy(), alive

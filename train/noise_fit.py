@@ -39,7 +39,6 @@ CLEAN_SHARE = 0.3
 PASSES = ((1.0, 0.25, False), (1.0, 0.25, False), (1.0, 1.0, False), (0.5, 0.25, True))
 SIZES = (40, 300)
 BARS_SHARE = 0.3
-LOSS_BETA = 0.1
 EPOCHS, BATCH, RATE, DECAY = 100, 1024, 1e-2, 1e-4
 
 log = logging.getLogger(__name__)
@@ -245,5 +244,5 @@ def fit_network(samples: Samples, seed: int) -> NoiseWeights:
 def _loss(out: Tensor, kinds: Tensor, truth: Tensor) -> Tensor:
     noisy = kinds > 0
     found = torch.stack([out.gather(1, 3 + kinds.clamp(min=1)[:, None])[:, 0], out[:, 7]], 1)
-    error = nn.functional.smooth_l1_loss(found[noisy], truth[noisy], beta=LOSS_BETA)
+    error = nn.functional.smooth_l1_loss(found[noisy], truth[noisy])
     return nn.functional.cross_entropy(out[:, :4], kinds) + 2 * 2 * error

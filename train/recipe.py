@@ -46,7 +46,7 @@ class Recipe:
         stem: see `ExpressionNet`.
         seed: of the weights, the order and every augmentation.
         batch: images per step and process.
-        optimizer: "sgd" (Nesterov, momentum .9) or "adam".
+        optimizer: "sgd" (Nesterov, momentum .9), "adam" or "adamw".
         lr: the highest learning rate.
         head_lr: the head's rate as a share of it. Its 2,048 inputs share a large mean, which makes
             the loss steep: with 1 at lr .03 the loss rose (docs/decisions.md).
@@ -57,6 +57,7 @@ class Recipe:
         ema: decay of the weights' moving average per step.
         eta_jitter: standard deviation of ln(eta); one eta in ten is also set to 0.
         precision: "auto" takes bfloat16 where the hardware has it.
+        neck: see `ExpressionNet`.
         pretrained: the weights are torchvision's; `--weights FILE` must name them.
     """
 
@@ -65,7 +66,7 @@ class Recipe:
     stem: Literal["torchvision", "small"] = "small"
     seed: int = 0
     batch: int = 64
-    optimizer: Literal["sgd", "adam"] = "sgd"
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     lr: float = 0.05
     head_lr: float = 0.1
     weight_decay: float = 5e-4
@@ -76,6 +77,7 @@ class Recipe:
     eta_jitter: float = 0.15
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     pretrained: bool = False
+    neck: bool = True
     mean: float = 0.5077
     std: float = 0.2551
     augment: AugmentConfig = field(default_factory=AugmentConfig)

@@ -21,7 +21,7 @@ from fervid.filters import PAPER_CHOICE, FilterName, FilterSet, choose_filter, g
 from fervid.labels import darkness
 from fervid.network import ExpressionNet
 from fervid.noise import estimate_noise
-from fervid.records import F32, NOISE_KINDS, ModelOutput, Noise
+from fervid.records import F32, NOISE_KINDS, ModelOutput, Noise, NoiseKind
 from train.metrics import snr_db
 from train.noise_report import rms
 
@@ -120,7 +120,7 @@ def corrupt(image: U8, setting: Setting, seed: int, *place: int) -> U8:
 
 def true_noise(clean: U8, noisy: U8, setting: Setting) -> Noise:
     """What a perfect estimator would say: the setting's kind and level, the realised severity."""
-    kind = next((kind for kind in NOISE_KINDS if kind == setting.kind), "clean")
+    kind: NoiseKind = next((kind for kind in NOISE_KINDS if kind == setting.kind), "clean")
     if kind == "clean":
         return Noise.clean()
     levels = np.zeros(3, np.float32)

@@ -1,5 +1,7 @@
 import itertools
 import os
+import socket
+import threading
 from fractions import Fraction
 
 import av
@@ -161,6 +163,28 @@ def test_a_file_that_was_cut_off_ends_with_its_last_picture(tmp_path, name):
     _, frames = read(path)
     assert 3 <= len(frames) < 20
     assert [clips.number(f.bgr) for f in frames[:-1]] == list(range(len(frames) - 1))
+
+
+def test_a_network_stream_is_live_and_timed_by_the_clock(tmp_path):
+    data = clips.clip(tmp_path / "a.ts").read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(data)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        clock = itertools.count(7.0, 0.25)
+        uri = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with open_source(uri, clock=lambda: next(clock)) as source:
+            frames = list(source)
+        thread.join()
+    assert source.info.live
+    assert (source.info.n_frames, source.info.duration_s) == (None, None)
+    assert [clips.number(f.bgr) for f in frames] == list(range(12))
+    assert [f.time_s for f in frames] == [n * 0.25 for n in range(12)]
 
 
 class FailingDisk:
