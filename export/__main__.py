@@ -26,10 +26,10 @@ def onnx(model: Path, out: Path) -> None:
         out: the .onnx file to write.
     """
     from export.graph import export_onnx
-    from fervid.checkpoint import load_model
+    from fervid.checkpoint import load_model, sha256
 
     net, card = load_model(model)
-    export_onnx(net, card, out)
+    export_onnx(net, card.replace(weights_sha256=sha256(model)), out)
     _say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
 
 
@@ -72,7 +72,7 @@ def verify(
     from export.pictures import validation
 
     reference, other = open_backend(model, "cpu", threads), open_backend(exported, "cpu", threads)
-    seen, eta, labels = (part[:limit] for part in validation(data, reference.card))
+    seen, eta, labels = validation(data, reference.card, limit)
     parity = compare(outputs(reference, seen, eta), outputs(other, seen, eta), labels)
     table = Table("", exported.name, title=f"against {model.name}, {len(labels)} images")
     for name, value in parity.rows():

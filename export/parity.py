@@ -40,7 +40,10 @@ class Parity:
             ("accuracy, this", f"{self.accuracy:.2%}"),
             ("logits, largest difference", f"{self.logits_error:.1e}"),
             ("class maps, largest difference", f"{self.maps_error:.1e}"),
-            *((f"{name}, largest / median correlation", f"{e:.1e} / {c:.4f}") for name, e, c in cams),
+            *(
+                (f"{name}, largest / median correlation", f"{e:.1e} / {c:.4f}")
+                for name, e, c in cams
+            ),
         ]
 
 
@@ -59,9 +62,7 @@ def outputs(
     )
 
 
-def compare(
-    reference: ModelOutput, other: ModelOutput, labels: NDArray[np.int64]
-) -> Parity:
+def compare(reference: ModelOutput, other: ModelOutput, labels: NDArray[np.int64]) -> Parity:
     """Compare two models' outputs; the maps only where both explain the same class."""
     chosen, said = reference.logits.argmax(1), other.logits.argmax(1)
     same = chosen == said
@@ -70,7 +71,9 @@ def compare(
         logits_error=_relative(reference.logits, other.logits),
         maps_error=_relative(reference.maps, other.maps),
         cams_error=tuple(_relative(cams[:, v], theirs[:, v]) for v in range(cams.shape[1])),
-        cams_correlation=tuple(_correlation(cams[:, v], theirs[:, v]) for v in range(cams.shape[1])),
+        cams_correlation=tuple(
+            _correlation(cams[:, v], theirs[:, v]) for v in range(cams.shape[1])
+        ),
         agreement=float(same.mean()),
         accuracy=float((said == labels).mean()),
         reference_accuracy=float((chosen == labels).mean()),

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from fervid import corruptions
 from fervid.card import ModelCard
 from fervid.crops import normalise, prepare_thumbnail
-from fervid.filters import PAPER_CHOICE, get_filter
+from fervid.filters import PAPER_CHOICE, FilterName, get_filter
 from train.data import load_fer2013
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 
 
 def calibration(data: Path, card: ModelCard, n: int = 512, seed: int = 0) -> Batch:
-    """Training pictures, half of them noisy at the paper's levels and filtered: images, eta, labels."""
+    """Training pictures, half of them noisy at the paper's levels and filtered."""
     images, labels = load_fer2013(data)["train"]
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(labels), n, replace=False)
@@ -30,9 +30,10 @@ def calibration(data: Path, card: ModelCard, n: int = 512, seed: int = 0) -> Bat
     return normalise(np.stack(seen), card), np.array(etas, np.float32), labels[chosen]
 
 
-def validation(data: Path, card: ModelCard) -> Batch:
-    """All of PublicTest, clean."""
+def validation(data: Path, card: ModelCard, limit: int | None = None) -> Batch:
+    """PublicTest, clean; all of it or the first `limit` images."""
     images, labels = load_fer2013(data)["public"]
+    images, labels = images[:limit], labels[:limit]
     seen = [prepare_thumbnail(image, card, get_filter("none"), 0) for image in images]
     return normalise(np.stack(seen), card), np.zeros(len(labels), np.float32), labels
 
@@ -45,7 +46,7 @@ def _noisy(
     level = corruptions.PAPER_LEVELS[kind][rng.integers(3)]
     dirty = corruptions.CORRUPTIONS[kind](image, level, rng)
     rms = float(np.sqrt(np.mean((dirty.astype(np.float32) - image) ** 2))) / 255
-    name = {**PAPER_CHOICE, **card.filters}[kind]
+    name: FilterName = {**PAPER_CHOICE, **card.filters}[kind]  # type: ignore[assignment]
     filter_fn = get_filter(name)
     clean, dirty = (prepare_thumbnail(x, card, filter_fn, rms) for x in (image, dirty))
     eta = float(np.sqrt(np.mean((dirty.astype(np.float32) - clean) ** 2))) / 255

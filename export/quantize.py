@@ -96,7 +96,11 @@ def _floats(model: onnx.ModelProto) -> list[str]:
     sizes = {t.name: t.dims for t in model.graph.initializer}
     kept = []
     for node in model.graph.node:
-        if node.op_type == "Conv" and sizes[node.input[1]][0] <= 64 and sizes[node.input[1]][2] == 1:
+        if (
+            node.op_type == "Conv"
+            and sizes[node.input[1]][0] <= 64
+            and sizes[node.input[1]][2] == 1
+        ):
             if sizes[node.input[1]][1] == 2048:  # the head and its tuned copy
                 kept.append(node.name)
         elif node.op_type == "Add":

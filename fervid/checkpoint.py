@@ -47,9 +47,13 @@ def load_model(path: Path) -> tuple[ExpressionNet, ModelCard]:
     card = ModelCard.from_json(metadata[CARD_KEY], str(path))
     net = ExpressionNet.from_card(card)
     try:
-        net.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in state.items()})
+        net.load_state_dict(
+            {k: v.float() if v.dtype == torch.float16 else v for k, v in state.items()}
+        )
     except RuntimeError as error:
-        raise ModelLoadError(f"{path} holds the weights of another network than its card.") from error
+        raise ModelLoadError(
+            f"{path} holds the weights of another network than its card."
+        ) from error
     return net.eval(), card
 
 

@@ -15,8 +15,8 @@ U8 = NDArray[np.uint8]
 Corruption = Callable[[U8, float, np.random.Generator], U8]
 
 
-def _to8(x: NDArray[np.float32]) -> U8:
-    return np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)
+def _to8(x: NDArray[np.floating]) -> U8:
+    return np.asarray(np.rint(np.clip(x, 0, 1) * 255), np.uint8)
 
 
 def _normal(image: U8, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -64,8 +64,8 @@ def motion_blur(image: U8, length: float, rng: np.random.Generator) -> U8:
     kernel = np.zeros((n, n), np.float32)
     kernel[n // 2] = 1
     turn = cv2.getRotationMatrix2D((n // 2, n // 2), float(rng.uniform(0, 180)), 1)
-    kernel = cv2.warpAffine(kernel, turn, (n, n))
-    return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
+    turned = cv2.warpAffine(kernel, turn, (n, n))
+    return np.asarray(cv2.filter2D(image, -1, turned / turned.sum()), np.uint8)
 
 
 def defocus(image: U8, sigma: float, rng: np.random.Generator) -> U8:

@@ -57,7 +57,7 @@ class CardError(ModelError):
     """A model's card is missing, incomplete or contradicts the model."""
 
 
-class BackendMissing(ModelError):
+class BackendMissing(ModelError):  # noqa: N818  a state, not a fault
     """The library that would run a model is not installed."""
 
     def __init__(self, message: str, extra: str = "") -> None:

@@ -84,6 +84,32 @@ class AdaptiveNorm2d(nn.BatchNorm2d):
         return mu, var
 
 
+def standardise_light(images: Tensor, eta: Tensor | None, mean: float, std: float) -> Tensor:
+    """Bring dark or flat crops to the usual light and contrast; leave all others alone.
+
+    Args:
+        images: (N, 3, S, S), luma normalised by `mean` and `std`.
+        eta: (N,) noise, whose variance is not mistaken for contrast.
+        mean: of the normalization.
+        std: of the normalization.
+
+    Returns:
+        (N, 3, S, S), normalised.
+    """
+    x = images.float() * std + mean
+    m = x.mean((1, 2, 3))
+    v = (x - m[:, None, None, None]).square().mean((1, 2, 3))
+    noise = torch.zeros_like(m) if eta is None else eta.float()
+    contrast = (v - noise.square()).clamp_min(0.02**2).sqrt()
+    flat = ((0.14 - contrast) / 0.04).clamp(0, 1)
+    dark = ((0.28 - m) / 0.06).clamp(0, 1)
+    gate = torch.maximum(flat, dark)
+    gain = 1 + gate * (0.219 / contrast - 1)
+    centre = m + gate * (0.508 - m)
+    x = (x - m[:, None, None, None]) * gain[:, None, None, None] + centre[:, None, None, None]
+    return (x - mean) / std
+
+
 class PointwiseConv2d(nn.Conv2d):
     """A 1x1 convolution that trains as a matrix product where that is faster.
 
@@ -141,11 +167,9 @@ class ExpressionNet(nn.Module):
         last_dilation: dilation of layer4's later 3x3 convolutions.
         blocks: blocks per layer; fewer than ResNet-50's only while training grows the depth.
         mean, std: of the input's normalization, needed to see its light on the 0-1 scale.
-        neck: standardise the pooled features before the head, which makes training much better
-            conditioned; `fold_neck` then takes it into the head, whose form it does not change.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the fields of a card that shape a network
         self,
         n_classes: int = 7,
         *,
@@ -155,7 +179,6 @@ class ExpressionNet(nn.Module):
         blocks: tuple[int, ...] = RESNET50_BLOCKS,
         mean: float = 0.5077,
         std: float = 0.2551,
-        neck: bool = False,
     ) -> None:
         super().__init__()
         self.mean, self.std = mean, std
@@ -167,7 +190,6 @@ class ExpressionNet(nn.Module):
         self.layer2 = _layer(256, 128, blocks[1], stride=2, adaptive=True)
         self.layer3 = _layer(512, 256, blocks[2], stride=2, adaptive=True)
         self.layer4 = _layer(1024, 512, blocks[3], stride=last_stride, dilation=last_dilation)
-        self.neck = nn.BatchNorm1d(2048, affine=False) if neck else None
         self.head = nn.Conv2d(2048, n_classes, 1)
         self._initialise()
 
@@ -181,7 +203,9 @@ class ExpressionNet(nn.Module):
         nn.init.zeros_(cast(Tensor, self.head.bias))
 
     @classmethod
-    def from_card(cls, card: ModelCard, blocks: tuple[int, ...] = RESNET50_BLOCKS) -> "ExpressionNet":
+    def from_card(
+        cls, card: ModelCard, blocks: tuple[int, ...] = RESNET50_BLOCKS
+    ) -> "ExpressionNet":
         """The architecture that a card describes, with random weights."""
         return cls(
             len(card.classes),
@@ -193,32 +217,11 @@ class ExpressionNet(nn.Module):
             std=card.std,
         )
 
-    def lit(self, images: Tensor, eta: Tensor | None) -> Tensor:
-        """Bring dark or flat crops to the usual light and contrast; leave all others alone.
-
-        Args:
-            images: (N, 3, S, S), normalised luma.
-            eta: (N,) noise, whose variance is not mistaken for contrast.
-
-        Returns:
-            (N, 3, S, S), normalised.
-        """
-        x = images.float() * self.std + self.mean
-        m = x.mean((1, 2, 3))
-        v = (x - m[:, None, None, None]).square().mean((1, 2, 3))
-        noise = torch.zeros_like(m) if eta is None else eta.float()
-        contrast = (v - noise.square()).clamp_min(0.02**2).sqrt()
-        flat = ((0.14 - contrast) / 0.04).clamp(0, 1)
-        dark = ((0.28 - m) / 0.06).clamp(0, 1)
-        gate = torch.maximum(flat, dark)
-        gain = 1 + gate * (0.219 / contrast - 1)
-        centre = m + gate * (0.508 - m)
-        x = (x - m[:, None, None, None]) * gain[:, None, None, None] + centre[:, None, None, None]
-        return (x - self.mean) / self.std
-
     def early(self, images: Tensor, eta: Tensor | None) -> Tensor:
         """(N, 3, S, S) and eta (N,) -> layer3 activations (N, 1024, h3, w3)."""
-        x = self.maxpool(F.relu(self.bn1(self.conv1(self.lit(images, eta)), eta)))
+        x = self.maxpool(
+            F.relu(self.bn1(self.conv1(standardise_light(images, eta, self.mean, self.std)), eta))
+        )
         for layer in (self.layer1, self.layer2, self.layer3):
             for block in layer:
                 x = block(x, eta)
@@ -241,28 +244,8 @@ class ExpressionNet(nn.Module):
         Returns:
             logits (N, K), and the class maps of layer4 (N, K, h, w): logits = mean(maps) + bias.
         """
-        a4 = self.features(images, eta)
-        bias = cast(Tensor, self.head.bias)
-        if self.neck is None:
-            maps = F.conv2d(a4, self.head.weight)
-            return maps.mean((2, 3)) + bias, maps
-        weight = self.head.weight * self._neck_slope()[None, :, None, None]
-        logits = F.linear(self.neck(a4.mean((2, 3))), self.head.weight.flatten(1), bias)
-        return logits, F.conv2d(a4, weight)
-
-    def _neck_slope(self) -> Tensor:
-        neck = cast(nn.BatchNorm1d, self.neck)
-        return torch.rsqrt(cast(Tensor, neck.running_var) + neck.eps)
-
-    @torch.no_grad()
-    def fold_neck(self) -> "ExpressionNet":
-        """Take the neck into the head; in eval mode the network says the same as before."""
-        if self.neck is not None:
-            mean = cast(Tensor, self.neck.running_mean)
-            self.head.weight.mul_(self._neck_slope()[None, :, None, None])
-            cast(Tensor, self.head.bias).sub_(self.head.weight.flatten(1) @ mean)
-            self.neck = None
-        return self
+        maps = F.conv2d(self.features(images, eta), self.head.weight)
+        return maps.mean((2, 3)) + cast(Tensor, self.head.bias), maps
 
 
 def _layer(

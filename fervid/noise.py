@@ -50,15 +50,9 @@ class NoiseWeights:
     b2: F32
 
     def __post_init__(self) -> None:
-        shapes = {
-            "mean": (N_FEATURES,),
-            "std": (N_FEATURES,),
-            "w1": (HIDDEN, N_FEATURES),
-            "b1": (HIDDEN,),
-            "w2": (N_OUTPUTS, HIDDEN),
-            "b2": (N_OUTPUTS,),
-        }
-        for name, shape in shapes.items():
+        n, h, o = N_FEATURES, HIDDEN, N_OUTPUTS
+        shapes: list[tuple[int, ...]] = [(n,), (n,), (h, n), (h,), (o, h), (o,)]
+        for name, shape in zip(self.__slots__, shapes, strict=True):
             array = getattr(self, name)
             if array.shape != shape or array.dtype != np.float32:
                 raise ValueError(f"{name}: expected float32 {shape}, got {array.shape}")

@@ -40,7 +40,9 @@ def plan(config: RunConfig, sources: Sequence[str]) -> list[Target]:
     Raises:
         ConfigError: an output exists and may not be overwritten.
     """
-    targets = [_target(config, source, name) for source, name in zip(sources, _names(sources), strict=True)]
+    targets = [
+        _target(config, source, name) for source, name in zip(sources, _names(sources), strict=True)
+    ]
     for target in targets:
         refuse_existing(target.files(), config.output.overwrite)
     return targets
@@ -96,7 +98,8 @@ def _open(kind: str, path: Path | None, header: RunHeader, stdout: TextIO) -> Si
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SinkError(
-                f"The folder {path.parent} cannot be made ({error.strerror}); choose another.", str(path)
+                f"The folder {path.parent} cannot be made ({error.strerror}); choose another.",
+                str(path),
             ) from error
     module, _, name = SINKS[kind].partition(":")
     make: Any = getattr(import_module(module), name)
@@ -110,7 +113,7 @@ def _close(sinks: Sequence[Sink], *, quiet: bool) -> None:
     for sink in sinks:
         try:
             sink.close()
-        except SinkError as error:  # noqa: PERF203  every sink must be tried
+        except SinkError as error:
             errors.append(error)
     if errors and not quiet:
         raise errors[0]

@@ -63,7 +63,9 @@ class Pipeline:
         self._config, self._backend, self._clock = config, backend, clock
         self._card = backend.card
         faces = config.faces
-        self._detector = detector or FaceDetector(faces.detector, faces.min_score, faces.min_face_px)
+        self._detector = detector or FaceDetector(
+            faces.detector, faces.min_score, faces.min_face_px
+        )
         self._meter = NoiseMeter()
         self._tracker = FaceTracker()
         self._probabilities = ProbabilityStream(config.labels.smooth_s)

@@ -19,7 +19,9 @@ NOISE_KINDS: tuple[NoiseKind, ...] = ("clean", "gaussian", "salt_pepper", "speck
 CAM_NAMES: tuple[str, ...] = ("gradcam", "adaptive", "gradcam_fused", "adaptive_fused")
 
 
-def _check(name: str, array: NDArray[np.generic], dtype: type, shape: tuple[int | None, ...]) -> None:
+def _check(
+    name: str, array: NDArray[np.generic], dtype: type, shape: tuple[int | None, ...]
+) -> None:
     """Raise ValueError unless `array` has this dtype and shape (None: any length)."""
     fits = array.ndim == len(shape) and all(
         want is None or want == have for want, have in zip(shape, array.shape, strict=False)

@@ -2,18 +2,18 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-import numpy as np
 from rich.console import Console
 
 from fervid import __version__
 from fervid.backends import Backend, open_backend
-from fervid.capture import Source, open_source
+from fervid.capture import open_source
 from fervid.config import RunConfig
 from fervid.dashboard import open_display
 from fervid.draw import draw
@@ -21,11 +21,23 @@ from fervid.errors import FervidError
 from fervid.outputs import Target, open_sinks, plan, write_summary
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
-from fervid.records import Frame, FrameResult
+from fervid.records import FrameResult
 from fervid.sinks import RunHeader, Sink
 from fervid.stats import RunStats
 
 DEFAULT_MODEL = "fervid-int8.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What all sources of a run share; `digest` is the hash of the model's file."""
+
+    config: RunConfig
+    backend: Backend
+    digest: str
+    stderr: Console
+    stdout: TextIO
+    clock: Callable[[], float]
 
 
 def run(
@@ -45,37 +57,36 @@ def run(
 
     Raises:
         FervidError: a source, the model or an output failed; outputs are closed and readable. With
-            several sources the others are still analysed, and the first error is raised at the end.
+            several sources the others are still analysed, and the error at the end counts.
         KeyboardInterrupt: interrupted; outputs are closed and readable.
     """
     sources = list(config.sources) if config.camera is None else [f"camera:{config.camera}"]
     targets = plan(config, sources)
     failed: list[FervidError] = []
-    with _backend(config) as (backend, model, digest):
-        for target in targets:
-            try:
-                _run_source(config, target, backend, (model, digest), stderr, stdout, clock)
-            except FervidError as error:  # noqa: PERF203  the other sources go on
-                failed.append(error)
-                if len(targets) > 1:
+    with _model_file(config) as path:
+        options = config.model
+        with closing(open_backend(path, options.device, options.threads)) as backend:
+            session = _Session(config, backend, _sha256(path), stderr, stdout, clock)
+            for target in targets:
+                try:
+                    _run_source(session, target)
+                except FervidError as error:
+                    if len(targets) == 1:
+                        raise
+                    failed.append(error)
                     stderr.print(f"fervid: {error}", markup=False, soft_wrap=True)
-    if len(failed) > 1 or (failed and len(targets) > 1):
-        raise FervidError(f"{len(failed)} of {len(targets)} sources failed; the others are done.")
     if failed:
-        raise failed[0]
+        raise FervidError(f"{len(failed)} of {len(targets)} sources failed; the others are done.")
 
 
 @contextmanager
-def _backend(config: RunConfig) -> Iterator[tuple[Backend, str, str]]:
-    """The network, its name, and the hash of its file."""
+def _model_file(config: RunConfig) -> Iterator[Path]:
+    """The model's file: the one that was named, or the one that comes with fervid."""
     if config.model.model is not None:
-        path = config.model.model
-        with closing(open_backend(path, config.model.device, config.model.threads)) as backend:
-            yield backend, backend.card.name, _sha256(path)
-        return
-    with as_file(files("fervid") / "models" / DEFAULT_MODEL) as path:
-        with closing(open_backend(path, config.model.device, config.model.threads)) as backend:
-            yield backend, backend.card.name, _sha256(path)
+        yield config.model.model
+    else:
+        with as_file(files("fervid") / "models" / DEFAULT_MODEL) as path:
+            yield path
 
 
 def _sha256(path: Path) -> str:
@@ -83,65 +94,50 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _run_source(
-    config: RunConfig,
-    target: Target,
-    backend: Backend,
-    model: tuple[str, str],
-    stderr: Console,
-    stdout: TextIO,
-    clock: Callable[[], float],
-) -> None:
-    stats = RunStats(clock)
+def _run_source(session: _Session, target: Target) -> None:
+    """Analyse one source; its summary is written also when it fails half-way."""
+    config, card = session.config, session.backend.card
+    stats = RunStats(session.clock)
     with open_source(target.source) as source:
         header = RunHeader(
-            source.info, *model, backend.card.classes, config.as_dict(), __version__
+            source.info, card.name, session.digest, card.classes, config.as_dict(), __version__
         )
-        shared = config.output.uses_stdout and stdout.isatty()
-        display = open_display(stderr, quiet=config.quiet, clock=clock, shared=shared)
+        shared = config.output.uses_stdout and session.stdout.isatty()
+        display = open_display(
+            session.stderr, quiet=config.quiet, clock=session.clock, shared=shared
+        )
         try:
             with (
-                open_sinks(target, header, stdout) as sinks,
-                Pipeline(config, backend) as pipeline,
+                open_sinks(target, header, session.stdout) as sinks,
+                Pipeline(config, session.backend) as pipeline,
                 Prefetch(source) as frames,
                 display,
             ):
-                _loop(frames, pipeline, sinks, stats, display, source, config)
+                for result, more_ms in _results(frames, pipeline, sinks, config.explain.heatmap):
+                    stats.observe(result, more_ms)
+                    display.update(lambda: stats.snapshot(source.info))
         finally:
             if target.summary is not None and target.summary.parent.is_dir():
                 figures = {**stats.summary(), "damaged": source.damaged}
                 write_summary(target.summary, header, figures)
 
 
-def _loop(
-    frames: Prefetch,
-    pipeline: Pipeline,
-    sinks: list[Sink],
-    stats: RunStats,
-    display: Any,
-    source: Source,
-    config: RunConfig,
-) -> None:
+def _results(
+    frames: Prefetch, pipeline: Pipeline, sinks: Sequence[Sink], heatmap: bool
+) -> Iterator[tuple[FrameResult, dict[str, float]]]:
+    """Analyse and write frame after frame; each result with the ms of the stages around it."""
     pixels = any(sink.wants_pixels for sink in sinks)
     began = time.perf_counter()
     for frame, dropped in frames:
-        waited_ms = (time.perf_counter() - began) * 1000
+        analysed = time.perf_counter()
         result = pipeline.process(frame, dropped)
-        more_ms = _write(frame, result, sinks, config.explain.heatmap, pixels=pixels)
-        stats.observe(result, {"wait": waited_ms, **more_ms})
-        display.update(lambda: stats.snapshot(source.info))
+        done = time.perf_counter()
+        drawn = draw(frame.bgr, result, heatmap=heatmap) if pixels else None
+        painted = time.perf_counter()
+        for sink in sinks:
+            sink.write(frame, result, drawn)
+        written = time.perf_counter()
+        waited = analysed - began
+        stages = {"wait": waited, "draw": painted - done, "write": written - painted}
+        yield result, {name: seconds * 1000 for name, seconds in stages.items()}
         began = time.perf_counter()
-
-
-def _write(
-    frame: Frame, result: FrameResult, sinks: list[Sink], heatmap: bool, *, pixels: bool
-) -> dict[str, float]:
-    """Draw if anybody wants pixels, give the result to every sink; ms of both."""
-    start = time.perf_counter()
-    drawn: np.ndarray[Any, np.dtype[np.uint8]] | None = None
-    if pixels:
-        drawn = draw(frame.bgr, result, heatmap=heatmap)
-    middle = time.perf_counter()
-    for sink in sinks:
-        sink.write(frame, result, drawn)
-    return {"draw": (middle - start) * 1000, "write": (time.perf_counter() - middle) * 1000}

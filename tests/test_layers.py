@@ -49,7 +49,11 @@ def room(file):
     return file.relative_to(ROOT / "fervid").parts[0].removesuffix(".py")
 
 
-RUNTIME = sorted(p for p in (ROOT / "fervid").rglob("*.py") if p.parent != ROOT / "fervid" or p.name != "__init__.py")
+RUNTIME = sorted(
+    p
+    for p in (ROOT / "fervid").rglob("*.py")
+    if p.parent != ROOT / "fervid" or p.name != "__init__.py"
+)
 
 
 @pytest.mark.parametrize("file", RUNTIME, ids=lambda p: str(p.relative_to(ROOT)))

@@ -153,9 +153,14 @@ def test_folders_lie_below_the_common_root(tmp_path):
     for folder, source in zip(("a", "b"), clips, strict=True):
         (tmp_path / folder).mkdir()
         with av.open(str(source)) as file:
-            pictures = [f.to_ndarray(format="bgr24") for _, f in zip(range(3), file.decode(video=0), strict=False)]
+            pictures = [
+                f.to_ndarray(format="bgr24")
+                for _, f in zip(range(3), file.decode(video=0), strict=False)
+            ]
         h, w = pictures[0].shape[:2]
         pieces.append(clip(tmp_path / folder / "x.mp4", pictures=pictures, size=(w, h)))
     assert main([*map(str, pieces), "-o", str(tmp_path / "out"), "--quiet"]) == 0
-    found = sorted(str(p.parent.relative_to(tmp_path / "out")) for p in tmp_path.rglob("summary.json"))
+    found = sorted(
+        str(p.parent.relative_to(tmp_path / "out")) for p in tmp_path.rglob("summary.json")
+    )
     assert found == ["a/x", "b/x"]

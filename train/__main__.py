@@ -1,4 +1,4 @@
-"""`python -m train fit | evaluate | noise`: make the models, and measure them."""
+"""`python -m train fit | release | evaluate | noise`: make the models, and measure them."""
 
 import logging
 import sys
@@ -17,6 +17,8 @@ app = App(
     help="Train and measure fervid's network; needs a source checkout.",
     result_action="return_value",
 )
+
+PAGE = 160  # columns of tables in a file or a pipe
 
 
 def _runs() -> Path:
@@ -78,9 +80,32 @@ def evaluate(
     """
     from train.evaluate import evaluate as run
 
-    out, err = Console(), Console(stderr=True)
+    out, err = Console(width=None if sys.stdout.isatty() else PAGE), Console(stderr=True)
     files = run(model, data, options or EvaluateOptions(), out, err)
     err.print(f"written: {', '.join(map(str, files))}", highlight=False, soft_wrap=True)
+
+
+@app.command
+def release(
+    recipe: str, out: Path, *, data: Path, runs: Path | None = None, images: int = 600
+) -> None:
+    """Write a run's network as fp16 weights, with filters and temperature chosen on PublicTest.
+
+    Args:
+        recipe: name of a file in train/recipes, or a path to a TOML file.
+        out: the .safetensors file to write.
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        runs: folder of the resume files.
+        images: images of PublicTest that are used.
+    """
+    from train.data import load_fer2013
+    from train.recipe import load_recipe
+    from train.release import release as run
+
+    plan = load_recipe(recipe)
+    resume = (runs or _runs()) / plan.name / "resume.pt"
+    run(plan, resume, load_fer2013(data), out, images)
+    Console(stderr=True).print(f"written: {out}", highlight=False, soft_wrap=True)
 
 
 @app.command

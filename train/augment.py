@@ -83,7 +83,7 @@ def _geometry(image: U8, native: int, config: AugmentConfig, rng: np.random.Gene
         (23.5, 23.5), float(rng.uniform(-config.rotation, config.rotation)), scale
     )
     shift = rng.uniform(-config.shift, config.shift, 2) * native
-    turn[:, 2] += (native - 48) / 2 + shift
+    turn[:, 2] = turn[:, 2] + (native - 48) / 2 + shift
     if rng.random() < config.flip:
         image = np.ascontiguousarray(image[:, ::-1])
     warped = cv2.warpAffine(

@@ -82,7 +82,9 @@ def _from_csv(path: Path) -> dict[str, Split]:
                 pixels = np.array(row["pixels"].split(), np.uint8).reshape(48, 48)
                 found[SPLITS[row["Usage"]]].append((number, pixels, int(row["emotion"])))
             except (KeyError, ValueError) as error:
-                raise DataError(f"Row {number + 1} of {path} is not FER2013's ({error}).") from error
+                raise DataError(
+                    f"Row {number + 1} of {path} is not FER2013's ({error})."
+                ) from error
     return {split: _stack(rows) for split, rows in found.items()}
 
 

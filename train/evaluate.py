@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fervid.backends import Backend, open_backend
 from fervid.card import ModelCard
 from fervid.checkpoint import load_model, sha256
-from fervid.config import FilterConfig, RunConfig
+from fervid.config import FaceConfig, FilterConfig, RunConfig
 from fervid.errors import CardError, DataError, ModelLoadError
 from fervid.filters import PAPER_CHOICE, FilterName
 from fervid.network import ExpressionNet
@@ -115,7 +115,7 @@ def _in_frame(
     name = "public" if options.split == "public" else "private"
     at = choose(len(splits[name][1]), options.limit or IN_FRAME_FACES, options.seed)
     filters = FilterConfig(filter=options.filter, filter_set=options.filter_set)
-    config = RunConfig(filter=filters)
+    config = RunConfig(filter=filters, faces=FaceConfig(detector=options.detector))
     with _progress(len(SIZES_PX) * len(FRAME_SETTINGS) * len(at), stderr) as tell:
         cells = measure_in_frame(backend, Subjects(*splits[name], at, options.seed), config, tell)
     figures = in_frame_figures(cells, name)
@@ -161,7 +161,7 @@ def _about(model: Path, card: ModelCard) -> dict[str, Any]:
 
 
 def _said(options: EvaluateOptions) -> dict[str, Any]:
-    names = ("in_frame", "split", "limit", "seed", "filter", "filter_set", "snr_images")
+    names = ("in_frame", "split", "limit", "seed", "filter", "filter_set", "detector", "snr_images")
     return {name: getattr(options, name) for name in names}
 
 
@@ -172,6 +172,8 @@ def _write(
     stem = ("in-frame-" if options.in_frame else "evaluate-") + model.stem
     if (options.filter, options.filter_set) != ("auto", "tuned"):
         stem += f"-{options.filter}-{options.filter_set}"
+    if options.detector != "short":
+        stem += f"-{options.detector}"
     if options.split != "both":
         stem += f"-{options.split}"
     if options.limit is not None:

@@ -23,8 +23,10 @@ from train.data import CLASSES, Split
 from train.loader import Pictures, loader
 from train.progress import Progress
 from train.recipe import Recipe, Stage
+from train.slim import SlimNet, embed
 from train.validate import validate
 
+Network = ExpressionNet | SlimNet
 log = logging.getLogger(__name__)
 
 
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 class State:
     """What a run remembers, and what its resume file holds."""
 
-    net: ExpressionNet
+    net: Network
     ema: AveragedModel
     optimizer: torch.optim.Optimizer
     stage: int = 0
@@ -52,9 +54,14 @@ class Session:
     max_steps: int | None = None
 
 
-def build(recipe: Recipe, stage: Stage) -> ExpressionNet:
+def build(recipe: Recipe, stage: Stage) -> Network:
     """A network for one stage, with the weights that the recipe's seed gives."""
     torch.manual_seed(recipe.seed)
+    if stage.slim:
+        slim = SlimNet(
+            len(CLASSES), last_stride=stage.last_stride, mean=recipe.mean, std=recipe.std
+        )
+        return slim.to(memory_format=torch.channels_last)
     net = ExpressionNet(
         len(CLASSES),
         stem=recipe.stem,
@@ -63,14 +70,23 @@ def build(recipe: Recipe, stage: Stage) -> ExpressionNet:
         blocks=stage.blocks,
         mean=recipe.mean,
         std=recipe.std,
-        neck=recipe.neck,
     )
-    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return net.to(memory_format=torch.channels_last)
 
 
-def grow(recipe: Recipe, stage: Stage, old: ExpressionNet) -> ExpressionNet:
-    """The network of the next stage: the old weights, and new blocks that start as identity."""
+def grow(recipe: Recipe, stage: Stage, old: Network, images: Tensor) -> Network:
+    """The network of the next stage: what the old one computes, and room for more.
+
+    Args:
+        recipe: the recipe.
+        stage: the next stage.
+        old: the network of the stage before.
+        images: (N, 3, S, S), training pictures, to measure statistics.
+    """
     net = build(recipe, stage)
+    if isinstance(old, SlimNet) and isinstance(net, ExpressionNet):
+        embed(old, net, images)
+        return net
     result = net.load_state_dict(old.state_dict(), strict=False)
     if result.unexpected_keys:
         raise DataError("A later stage of the recipe has fewer blocks than an earlier one.")
@@ -97,9 +113,9 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9, nesterov=True)
 
 
-def make_ema(net: ExpressionNet, recipe: Recipe) -> AveragedModel:
+def make_ema(net: Network, recipe: Recipe) -> AveragedModel:
     """A moving average of weights and statistics."""
-    average = get_ema_multi_avg_fn(recipe.ema)
+    average = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
     return AveragedModel(net, multi_avg_fn=average, use_buffers=True)
 
 
@@ -152,7 +168,7 @@ def start(recipe: Recipe, resume: Path, weights: Path | None) -> State:
         state.history = content["history"]
         return state
     net = build(recipe, recipe.stages[0])
-    if weights is not None:
+    if weights is not None and isinstance(net, ExpressionNet):
         missing = load_torchvision(net, torch.load(weights, weights_only=True))
         log.info("weights from %s; new: %d tensors", weights, len(missing))
     elif recipe.pretrained:
@@ -163,20 +179,25 @@ def start(recipe: Recipe, resume: Path, weights: Path | None) -> State:
     return State(net, make_ema(net, recipe), make_optimizer(net, recipe))
 
 
-def next_stage(state: State, recipe: Recipe) -> State:
-    """Grow the network for the next stage; momenta start anew, the average goes on."""
+def next_stage(state: State, recipe: Recipe, images: Tensor) -> State:
+    """Grow the averaged network for the next stage; momenta and the average start anew.
+
+    Args:
+        state: at the end of a stage.
+        recipe: the recipe.
+        images: (N, 3, S, S), training pictures of the next stage.
+    """
     stage = recipe.stages[state.stage + 1]
-    net = grow(recipe, stage, state.net)
-    ema = make_ema(grow(recipe, stage, _averaged(state.ema)), recipe)
+    net = grow(recipe, stage, averaged(state.ema), images)
+    ema = make_ema(net, recipe)
     ema.n_averaged.fill_(1)
-    return State(
-        net, ema, make_optimizer(net, recipe), state.stage + 1, state.step, state.history
-    )
+    return State(net, ema, make_optimizer(net, recipe), state.stage + 1, state.step, state.history)
 
 
-def _averaged(ema: AveragedModel) -> ExpressionNet:
+def averaged(ema: AveragedModel) -> Network:
+    """The network inside a moving average."""
     module = ema.module
-    if not isinstance(module, ExpressionNet):
+    if not isinstance(module, ExpressionNet | SlimNet):
         raise TypeError(f"expected an ExpressionNet, got {type(module).__name__}")
     return module
 
@@ -197,8 +218,8 @@ def jitter(eta: Tensor, recipe: Recipe, step: int) -> Tensor:
 
 
 def precision(recipe: Recipe) -> str:
-    """accelerate's name of the precision: bfloat16 only where the hardware computes it."""
-    fast = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+    """Name for accelerate of the precision: bfloat16 only where the hardware computes it."""
+    fast = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001  no public name
     wanted = recipe.precision == "bfloat16" or (recipe.precision == "auto" and fast)
     return "bf16" if wanted else "no"
 
@@ -235,8 +256,15 @@ class Trainer:
             self._save(state)
             if not done or state.stage + 1 == len(self.recipe.stages):
                 return state, done
-            state = next_stage(state, self.recipe)
+            state = next_stage(state, self.recipe, self._pictures(state.stage + 1))
             self._save(state)
+
+    def _pictures(self, stage: int) -> Tensor:
+        """256 training pictures as a stage sees them, (256, 3, S, S)."""
+        px = self.recipe.stages[stage].px
+        pictures = Pictures(self.data["train"], px, self.recipe.augment, self.recipe.seed)
+        (batch,) = loader(pictures, 256, range(1), (0, 1), 0)
+        return as_input(batch[0], self.recipe)
 
     def _save(self, state: State) -> None:
         if self.accelerator.is_main_process:
@@ -281,7 +309,7 @@ class Trainer:
     ) -> float:
         pictures, eta, labels = (part.to(self.accelerator.device) for part in batch)
         stage = self.recipe.stages[state.stage]
-        rate = learning_rate(self.recipe, state.step, sum(self.steps))
+        rate = stage.lr or learning_rate(self.recipe, state.step, sum(self.steps))
         for group in optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         model.train()
@@ -307,7 +335,7 @@ class Trainer:
         per_pass = len(pictures) // (self.recipe.batch * self.share[1])
         if state.step % max(1, per_pass) and state.step != sum(self.steps):
             return
-        net = _averaged(state.ema)
+        net = averaged(state.ema)
         figures = validate(net, self.data["public"], pictures.px, self.recipe)
         state.history.append({"step": state.step, "loss": loss, **figures})
         for name, value in figures.items():

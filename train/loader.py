@@ -87,7 +87,7 @@ def loader(
     """Batches (uint8 (B, px, px), eta (B,), labels (B,)) for these global steps."""
     keys = list(batch_keys(len(pictures), batch, pictures.seed, steps, share))
     return DataLoader(
-        pictures,
+        pictures,  # type: ignore[arg-type]  # one row; _collate makes the batch
         batch_sampler=keys,
         num_workers=workers,
         collate_fn=_collate,

@@ -97,15 +97,21 @@ def scaled_maps(maps: F32) -> tuple[F32, Bools]:
         float32 (N, MAP_PX, MAP_PX), 0 where a map says nothing; and which maps say something,
         bool (N,): neither constant nor with a NaN or infinite cell.
     """
+    unit, alive = unit_maps(maps)
+    tensor = torch.from_numpy(unit)[:, None]
+    large = functional.interpolate(tensor, (MAP_PX, MAP_PX), mode="bilinear", align_corners=False)
+    return large[:, 0].numpy(), alive
+
+
+def unit_maps(maps: F32) -> tuple[F32, Bools]:
+    """Maps (N, h, w) min-max scaled to 0-1 each, and which say something; see `scaled_maps`."""
     finite: Bools = np.asarray(np.isfinite(maps).all((1, 2)))
     safe = np.where(finite[:, None, None], maps, 0).astype(np.float64)
     low, high = safe.min((1, 2)), safe.max((1, 2))
     alive: Bools = finite & (high - low > FLAT * np.abs(safe).max((1, 2)))
     span = np.where(alive, high - low, 1)[:, None, None]
     unit = (safe - low[:, None, None]) / span * alive[:, None, None]
-    tensor = torch.from_numpy(unit.astype(np.float32))[:, None]
-    large = functional.interpolate(tensor, (MAP_PX, MAP_PX), mode="bilinear", align_corners=False)
-    return large[:, 0].numpy(), alive
+    return unit.astype(np.float32), alive
 
 
 def drift(clean: F32, noisy: F32) -> tuple[F32, F32]:
@@ -172,8 +178,8 @@ def chance_drift(maps: F32, rng: np.random.Generator) -> Mapping[str, tuple[F32,
     chain = rng.permutation(len(maps))
     partner = np.empty_like(chain)
     partner[chain] = np.roll(chain, 1)
-    scaled, alive = scaled_maps(maps)
-    mean = scaled[alive].mean(0) if alive.any() else np.zeros((MAP_PX, MAP_PX), np.float32)
+    unit, alive = unit_maps(maps)
+    mean = unit.sum(0) / max(1, int(alive.sum()))  # those that say nothing are 0
     return {
         "unrelated": drift(maps, maps[partner]),
         "mean_map": drift(maps, np.broadcast_to(mean, (len(maps), *mean.shape))),

@@ -228,10 +228,12 @@ def fit_network(samples: Samples, seed: int) -> NoiseWeights:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
     for epoch in range(EPOCHS):
         total = 0.0
-        for batch in torch.randperm(len(x), generator=generator).split(BATCH):
+        order = torch.randperm(len(x), generator=generator)
+        for start in range(0, len(x), BATCH):
+            batch = order[start : start + BATCH]
             optimizer.zero_grad()
             loss = _loss(net(x[batch]), kinds[batch], truth[batch])
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
             total += float(loss.detach()) * len(batch)

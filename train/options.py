@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fervid.config import FilterChoice, FilterSetName
+from fervid.config import Detector, FilterChoice, FilterSetName
 from fervid.errors import ConfigError
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
@@ -22,6 +22,7 @@ class EvaluateOptions:
         seed: Seed of the noise and of every choice.
         filter: Filter; auto chooses by the kind of noise.
         filter_set: Strength of the filters.
+        detector: Face detector of the frames.
         torch_model: The .safetensors of the same weights, for the SNR of an ONNX model's features.
         snr_images: Images for the SNR, a seeded choice.
     """
@@ -33,6 +34,7 @@ class EvaluateOptions:
     seed: int = 0
     filter: FilterChoice = "auto"
     filter_set: FilterSetName = "tuned"
+    detector: Detector = "short"
     torch_model: Path | None = None
     snr_images: int = 500
 

@@ -12,7 +12,9 @@ from rich.progress import Progress as RichProgress
 class Progress:
     """Counts steps of a run; a context manager."""
 
-    def __init__(self, total: int, done: int, clock: Callable[[], float], every_s: float = 60) -> None:
+    def __init__(
+        self, total: int, done: int, clock: Callable[[], float], every_s: float = 60
+    ) -> None:
         self.console = Console(stderr=True)
         self.total, self.done, self.first = total, done, done
         self.clock, self.every_s = clock, every_s

@@ -26,6 +26,8 @@ class Stage:
         last_stride: stride of layer4.
         last_dilation: dilation of layer4's later blocks.
         adaptive: the norms see eta; without, they are plain batch norms, which is faster.
+        slim: train a `SlimNet`, which the next stage embeds; `blocks` does not matter then.
+        lr: a constant learning rate for this stage instead of the run's curve.
     """
 
     passes: float
@@ -34,6 +36,8 @@ class Stage:
     last_stride: int = 1
     last_dilation: int = 1
     adaptive: bool = True
+    slim: bool = False
+    lr: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,6 @@ class Recipe:
         ema: decay of the weights' moving average per step.
         eta_jitter: standard deviation of ln(eta); one eta in ten is also set to 0.
         precision: "auto" takes bfloat16 where the hardware has it.
-        neck: see `ExpressionNet`.
         pretrained: the weights are torchvision's; `--weights FILE` must name them.
     """
 
@@ -77,7 +80,6 @@ class Recipe:
     eta_jitter: float = 0.15
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     pretrained: bool = False
-    neck: bool = True
     mean: float = 0.5077
     std: float = 0.2551
     augment: AugmentConfig = field(default_factory=AugmentConfig)

@@ -24,6 +24,7 @@ class Table:
             caption=escape(self.note),
             box=box.SIMPLE,
             title_justify="left",
+            caption_justify="left",
         )
         for number, name in enumerate(self.head):
             table.add_column(escape(name), justify="right" if number else "left")

@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
+from torch import nn
 
 from fervid import corruptions
-from fervid.network import ExpressionNet
 from train.augment import to_input
 from train.data import Split
 from train.recipe import Recipe
@@ -13,7 +13,7 @@ SETTINGS = (("clean", 0.0), ("gaussian", 0.2), ("speckle", 0.06))
 
 
 @torch.no_grad()
-def validate(net: ExpressionNet, split: Split, px: int, recipe: Recipe) -> dict[str, float]:
+def validate(net: nn.Module, split: Split, px: int, recipe: Recipe) -> dict[str, float]:
     """Accuracy on every second image, clean and under noise that no filter has touched.
 
     Args:
@@ -34,7 +34,7 @@ def validate(net: ExpressionNet, split: Split, px: int, recipe: Recipe) -> dict[
 
 
 def _accuracy(
-    net: ExpressionNet, split: Split, px: int, recipe: Recipe, kind: str, level: float
+    net: nn.Module, split: Split, px: int, recipe: Recipe, kind: str, level: float
 ) -> float:
     pictures, etas = [], []
     for index in range(0, len(split[1]), 2 if kind == "clean" else 4):

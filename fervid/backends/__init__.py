@@ -62,7 +62,9 @@ def open_backend(path: Path, device: str = "auto", threads: int = 0) -> Backend:
     entry = BACKENDS.get(path.suffix)
     if entry is None:
         known = " or ".join(BACKENDS)
-        raise ModelLoadError(f"The model file {path} is not {known}; export it with `python -m export onnx`.")
+        raise ModelLoadError(
+            f"The model file {path} is not {known}; export it with `python -m export onnx`."
+        )
     module, _, name = entry.partition(":")
     backend: Backend = getattr(import_module(module), name)(path, device, threads)
     return backend

@@ -35,7 +35,7 @@ class OnnxBackend:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
                 path.read_bytes(), options, providers=[provider]
             )
-        except Exception as error:  # noqa: BLE001  onnxruntime raises many unrelated classes
+        except Exception as error:
             reason = str(error).strip().splitlines()[0][:160]
             raise ModelLoadError(f"{path} cannot be loaded as an ONNX model ({reason}).") from error
         if self._session.get_providers()[0] != provider:

@@ -18,7 +18,9 @@ class TorchBackend:
     def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
         net, self.card = load_model(path)
         if device == "cuda" and not torch.cuda.is_available():
-            raise ModelLoadError("--device cuda was asked for and PyTorch sees no CUDA device here.")
+            raise ModelLoadError(
+                "--device cuda was asked for and PyTorch sees no CUDA device here."
+            )
         use_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
         self.device = torch.device("cuda" if use_cuda else "cpu")
         if threads:

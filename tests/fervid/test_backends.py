@@ -86,7 +86,12 @@ def test_a_model_without_a_card_is_refused(tmp_path):
 
 
 def test_a_card_that_lies_is_refused():
-    for text in ("{}", "no json", '{"name": "t"}', '{"name": "t", "classes": ["a"], "input_px": 48}'):
+    for text in (
+        "{}",
+        "no json",
+        '{"name": "t"}',
+        '{"name": "t", "classes": ["a"], "input_px": 48}',
+    ):
         with pytest.raises(CardError):
             ModelCard.from_json(text, "here")
     card = ModelCard(name="t", classes=("a", "b"), input_px=48)

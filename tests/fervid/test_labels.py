@@ -15,7 +15,9 @@ CARD = ModelCard(name="t", classes=("a", "b", "c"), input_px=48, uncertain_below
 
 def faces(width):
     box = np.array([[10, 10, 10 + width, 10 + width]], np.float32)
-    return Faces(box, np.ones(1, np.float32), np.zeros((1, 2, 2), np.float32), np.zeros(1, np.int64))
+    return Faces(
+        box, np.ones(1, np.float32), np.zeros((1, 2, 2), np.float32), np.zeros(1, np.int64)
+    )
 
 
 def sharp(mean=140):

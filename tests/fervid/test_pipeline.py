@@ -43,7 +43,11 @@ def test_a_clean_portrait(portrait):
 
 @pytest.mark.parametrize(
     ("kind", "level", "expected"),
-    [("gaussian", 0.15, "gaussian"), ("salt_pepper", 0.05, "median"), ("speckle", 0.06, "bilateral")],
+    [
+        ("gaussian", 0.15, "gaussian"),
+        ("salt_pepper", 0.05, "median"),
+        ("speckle", 0.06, "bilateral"),
+    ],
 )
 def test_the_filter_follows_the_noise(portrait, kind, level, expected):
     noisy = corruptions.CORRUPTIONS[kind](portrait, level, np.random.default_rng(0))
@@ -103,5 +107,7 @@ def test_closing_twice_is_harmless_and_the_backend_stays_open(portrait):
 
 def test_a_detector_can_be_given(portrait):
     with FaceDetector("short", 0.5, 20) as detector:
-        pipeline = Pipeline(RunConfig(("x",), faces=FaceConfig(max_faces=1)), FakeBackend(), detector)
+        pipeline = Pipeline(
+            RunConfig(("x",), faces=FaceConfig(max_faces=1)), FakeBackend(), detector
+        )
         assert len(pipeline.process(Frame(0, 0.0, portrait)).faces) == 1

@@ -1,0 +1,124 @@
+"""Training that is stopped and goes on must end where one that was never stopped ends."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fervid.errors import DataError
+from train import fit as fitting
+from train.fit import Session, fit, save, start
+from train.recipe import Recipe, Stage
+
+SLIM = Stage(passes=0.5, px=16, slim=True, adaptive=False, last_stride=2)
+FULL = Stage(passes=0.5, px=16, blocks=(1, 1, 1, 1), last_stride=2)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Sixteen training pictures: with a batch of 4, half a pass is 2 steps."""
+    rng = np.random.default_rng(0)
+
+    def split(n):
+        return rng.integers(0, 256, (n, 48, 48)).astype(np.uint8), rng.integers(0, 7, n)
+
+    return {"train": split(16), "public": split(8), "private": split(4)}
+
+
+def recipe(*stages):
+    return Recipe("tiny", stages, seed=5, batch=4, lr=0.01, precision="float32")
+
+
+def sit(plan, data, folder, steps=None):
+    """One sitting, without worker processes; the resume file is written at its end only."""
+    return fit(plan, data, Session(Path(folder), 60, 3600, 0, time.monotonic, steps))
+
+
+def same(one, other):
+    """Whether two states hold the same numbers: weights, average, momenta, place in the run."""
+    assert (one.stage, one.step) == (other.stage, other.step)
+    for part in ("net", "ema"):
+        a, b = (getattr(state, part).state_dict() for state in (one, other))
+        assert a.keys() == b.keys()
+        for name in a:
+            assert torch.equal(a[name], b[name]), f"{part} {name}"
+    momenta = [state.optimizer.state_dict()["state"] for state in (one, other)]
+    for key, values in momenta[0].items():
+        for name, value in values.items():
+            assert torch.equal(torch.as_tensor(value), torch.as_tensor(momenta[1][key][name]))
+    assert one.history == other.history
+
+
+def interrupted(plan, data, tmp_path, stops):
+    whole, done = sit(plan, data, tmp_path / "whole")
+    assert done
+    for stop in stops:
+        part, done = sit(plan, data, tmp_path / "parts", stop)
+        assert not done
+        assert part.step == stop
+    rest, done = sit(plan, data, tmp_path / "parts")
+    assert done
+    same(whole, rest)
+    return whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_run_stopped_half_way_ends_the_same(data, tmp_path, optimizer):
+    import dataclasses
+
+    stage = dataclasses.replace(SLIM, passes=1)
+    plan = dataclasses.replace(recipe(stage), optimizer=optimizer)
+    whole = interrupted(plan, data, tmp_path, [2])
+    assert whole.step == 4
+    first = start(plan, tmp_path / "none.pt", None).net.state_dict()
+    trained = whole.net.state_dict()
+    assert not torch.equal(first["convs.0.weight"], trained["convs.0.weight"])
+
+
+@pytest.mark.slow
+def test_a_resnet_stopped_before_at_and_after_its_growth_ends_the_same(data, tmp_path):
+    whole = interrupted(recipe(SLIM, FULL), data, tmp_path, [1, 2, 3])
+    assert (whole.stage, whole.step) == (1, 4)
+    assert [round(row["step"]) for row in whole.history] == [4]
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_left_as_it_is(data, tmp_path):
+    plan = recipe(SLIM)
+    first, _ = sit(plan, data, tmp_path)
+    again, done = sit(plan, data, tmp_path)
+    assert done
+    same(first, again)
+
+
+def test_pretrained_weights_must_be_named(tmp_path):
+    plan = Recipe("paper", (FULL,), pretrained=True)
+    with pytest.raises(DataError, match="--weights FILE"):
+        start(plan, tmp_path / "none.pt", None)
+
+
+def test_a_kill_while_writing_leaves_the_previous_resume_file(tmp_path, monkeypatch):
+    plan, path = recipe(SLIM), tmp_path / "resume.pt"
+    state = start(plan, path, None)
+    save(state, path)
+    before = path.read_bytes()
+
+    def killed(content, file):
+        Path(file).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting.torch, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save(state, path)
+    assert path.read_bytes() == before
+
+
+def test_resume_brings_back_place_and_history(tmp_path):
+    plan, path = recipe(SLIM), tmp_path / "resume.pt"
+    state = start(plan, path, None)
+    state.step, state.history = 7, [{"step": 7, "clean": 0.5}]
+    save(state, path)
+    same(start(plan, path, None), state)
