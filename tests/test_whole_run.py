@@ -48,7 +48,9 @@ def test_the_video_has_every_frame_its_timing_and_its_sound(short, results):
 
 
 def test_journal_table_and_summary_agree(results):
-    header, *frames = [json.loads(line) for line in (results / "faces.jsonl").open()]
+    header, *frames = [
+        json.loads(line) for line in (results / "faces.jsonl").read_text().splitlines()
+    ]
     rows = pq.read_table(results / "faces.parquet").to_pylist()
     summary = json.loads((results / "summary.json").read_text())
     assert header["schema"] == 1
