@@ -91,7 +91,7 @@ def _say(text: str) -> None:
 def main() -> int:
     """Run the command line; exit codes as fervid's."""
     try:
-        app()
+        app(sys.argv[1:])
     except ConfigError as error:
         _say(f"export: {error}")
         return 2

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.resources import files
 from typing import IO
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def load_weights(file: IO[bytes]) -> NoiseWeights:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return NoiseWeights(**{f.name: arrays[f.name] for f in fields(NoiseWeights)})
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ModelLoadError(f"The noise estimator's weights cannot be read ({error}).") from error
 
 

@@ -125,7 +125,7 @@ def main() -> int:
     """Run the command line; exit codes as fervid's."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
-        app()
+        app(sys.argv[1:])
     except ConfigError as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
