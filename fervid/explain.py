@@ -7,6 +7,7 @@ so irregular or dropped frames do not change its speed. The first value of a tra
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -111,3 +112,32 @@ class HeatmapStream:
         span = np.maximum(high - low, MIN_CONTRAST * np.abs(high))
         heat = (smooth - low) / np.maximum(span, LEAST_SPAN)
         return np.asarray(heat.clip(0, 1), np.float32)
+
+
+def aligned(heatmaps: F32, px: int) -> F32:
+    """Heatmaps enlarged to the crop, each cell where the network looked.
+
+    A convolution of stride 2 with padding 1 centres its output i on input 2 i, so with a total
+    stride of s cell i lies on pixel s i of the crop, not in the middle of the i-th s-th of it;
+    stretching the map over the crop would show it s / 2 too far right and down.
+
+    Args:
+        heatmaps: float32 (N, h, w), 0-1.
+        px: side of the crop, a multiple of h and w.
+
+    Returns:
+        float32 (N, px, px), 0-1.
+    """
+    out = np.zeros((len(heatmaps), px, px), np.float32)
+    for k, heatmap in enumerate(heatmaps):
+        h, w = heatmap.shape
+        place = np.array([[w / px, 0, 0], [0, h / px, 0]], np.float64)  # pixel -> cell
+        cv2.warpAffine(
+            heatmap,
+            place,
+            (px, px),
+            dst=out[k],
+            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    return out.clip(0, 1)

@@ -16,7 +16,7 @@ import numpy as np
 from fervid.backends import Backend
 from fervid.config import LabelConfig, RunConfig
 from fervid.crops import crop_boxes, crop_faces, residual_noise
-from fervid.explain import HeatmapStream, ProbabilityStream
+from fervid.explain import HeatmapStream, ProbabilityStream, aligned
 from fervid.faces import FaceDetector
 from fervid.filters import PAPER_CHOICE, FilterName, get_filter
 from fervid.labels import calibrate, doubts
@@ -108,7 +108,9 @@ class Pipeline:
             raw = calibrate(output.logits, eta, crops, self._card)
             smoothed = self._probabilities.update(raw, faces.track_ids, frame.time_s)
             cams = output.cams[:, CAM_NAMES.index(self._config.explain.cam)]
-            heatmaps = self._heatmaps.update(cams, faces.track_ids, frame.time_s)
+            heatmaps = aligned(
+                self._heatmaps.update(cams, faces.track_ids, frame.time_s), self._card.input_px
+            )
             reasons = doubts(smoothed, faces, crops, self._labels(), self._card)
         return FrameResult(
             index=frame.index,

@@ -1,10 +1,12 @@
 """The paper's four maps: captum, autograd and the written-out form say the same."""
 
 import captum.attr
+import numpy as np
 import pytest
 import torch
 
 from fervid.adcam import ExplainedNet, min_max, reference_cams, weigh
+from fervid.explain import aligned
 from fervid.network import ExpressionNet
 from fervid.records import CAM_NAMES
 from tests.networks import lively
@@ -91,3 +93,19 @@ def test_weights_by_hand():
     # a'_0 = 2 * (2/2) * 2/(2+1) = 4/3; a'_1 = -1 * (1/2) * 1/(1+0) = -1/2
     found = weigh(activations, gradients, adaptive=True)
     assert torch.allclose(found, torch.tensor([[[4 / 3, 0.0]]]))
+
+
+def test_heatmaps_lie_where_the_network_looks():
+    """The input that moves one cell is centred where `aligned` puts that cell."""
+    net = lively(ExpressionNet())
+    images = torch.randn(16, 3, 48, 48, generator=torch.Generator().manual_seed(7)).requires_grad_()
+    cell = net.early(images, None)[:, :, 3, 3]
+    (gradient,) = torch.autograd.grad(cell.square().sum(), images)
+    weight = gradient.square().sum((0, 1, 2))  # (48,), over columns
+    centre = float((weight * torch.arange(48)).sum() / weight.sum())
+    lone = np.zeros((1, 6, 6), np.float32)
+    lone[0, 3, 3] = 1
+    shown = aligned(lone, 48)[0].sum(0)
+    assert shown.argmax() == 24
+    assert abs(centre - 24) < 1.5
+    assert abs(centre - 27.5) > 2  # where plain stretching would put it
