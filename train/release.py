@@ -19,9 +19,9 @@ from fervid.labels import darkness
 from fervid.network import ExpressionNet
 from train.calibration import fit_temperature
 from train.data import CLASSES, Split
-from train.fit import averaged, start
 from train.recipe import Recipe
 from train.robustness import CLEAN, DARK, NOISY, Plan, Setting, prepare, run_model
+from train.state import averaged, start
 
 CANDIDATES: tuple[FilterName, ...] = ("none", "gaussian", "median", "bilateral")
 DATA = "FER2013, 28,709 training images (Goodfellow et al. 2013)"

@@ -77,6 +77,24 @@ def embed(slim: SlimNet, net: ExpressionNet, images: Tensor) -> None:
     cast(Tensor, net.head.bias).copy_(cast(Tensor, slim.head.bias))
 
 
+@torch.no_grad()
+def extract(net: ExpressionNet, slim: SlimNet) -> None:
+    """Take the slim channels out of a ResNet-50 that once embedded them, to train them on.
+
+    The exact reverse of `embed`; after the ResNet-50 was trained further, what its other channels
+    learnt is left behind.
+    """
+    cast(nn.Conv2d, slim.convs[0]).weight.copy_(net.conv1.weight)
+    _copy_norm(net.bn1, cast(nn.BatchNorm2d, slim.norms[0]))
+    layers = (net.layer1, net.layer2, net.layer3, net.layer4)
+    for layer, conv, norm in zip(layers, slim.convs[1:], slim.norms[1:], strict=True):
+        block, kernel = cast(Bottleneck, layer[0]), cast(nn.Conv2d, conv)
+        kernel.weight.copy_(block.conv2.weight[:, : kernel.in_channels])
+        _copy_norm(block.bn2, cast(nn.BatchNorm2d, norm))
+    slim.head.weight.copy_(net.head.weight[:, : WIDTHS[-1]])
+    cast(Tensor, slim.head.bias).copy_(cast(Tensor, net.head.bias))
+
+
 def _embed_block(conv: nn.Conv2d, norm: nn.BatchNorm2d, block: Bottleneck, x: Tensor) -> None:
     """conv1 and conv3 pass the slim channels on, conv2 is the slim convolution."""
     known, width = conv.in_channels, conv.out_channels
