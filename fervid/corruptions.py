@@ -1,7 +1,8 @@
 """The paper's noises and the faults of real video: functions `f(image, level, rng) -> image`.
 
 Images are uint8, (H, W) or (H, W, 3); levels are on the 0-1 scale; the result is clipped and
-rounded to 8 bits. Colour noise is drawn per channel. Every draw comes from the generator that the
+rounded to 8 bits. Gaussian and speckle noise are drawn per channel, impulses hit all channels of a
+pixel. Every draw comes from the generator that the
 caller passes, so a seeded generator gives the same picture again.
 """
 

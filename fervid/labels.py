@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from fervid.card import ModelCard
 from fervid.config import LabelConfig
-from fervid.noise import estimate_noise
+from fervid.noise_features import measure, measure_quality
+from fervid.noise_sample import sample_plane
 from fervid.records import F32, Faces
 
 LIT = 0.35  # mean luma from which a crop counts as lit, 0-1
@@ -63,7 +64,8 @@ def doubts(
     found = []
     for i in range(len(faces)):
         x0, y0, x1, y1 = faces.boxes[i]
-        blur = float(estimate_noise(crops[i]).quality[1])
+        sample = sample_plane(crops[i])
+        blur = float(measure_quality(sample, measure(sample))[1])
         checks = {
             "confidence": float(probabilities[i].max()) < least,
             "small": max(x1 - x0, y1 - y0) < config.small_px,

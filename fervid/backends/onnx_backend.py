@@ -28,6 +28,7 @@ class OnnxBackend:
                 "pip install 'fervid[cuda]'.",
                 "cuda",
             )
+        ort.disable_telemetry_events()  # Windows; elsewhere fervid/__init__.py has done it
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
