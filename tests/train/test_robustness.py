@@ -208,6 +208,7 @@ def test_accuracy_without_leaked_images_leaves_them_out(faces, backend, fer2013)
     assert clean["accuracy_without_leaked"] == 1
 
 
+@pytest.mark.slow
 def test_calibration_is_fitted_on_one_half_and_judged_on_the_other(faces, backend):
     many = np.concatenate([faces[0]] * 2), np.concatenate([faces[1]] * 2)
     data = {"train": (faces[0][:1], faces[1][:1]), "public": many, "private": many}
