@@ -14,6 +14,7 @@ from fervid.errors import DataError
 # FER2013's own order of classes; also the order of the network's outputs.
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SPLITS = {"Training": "train", "PublicTest": "public", "PrivateTest": "private"}
+PICTURES = (".jpg", ".png")
 SIZES = {"train": 28709, "public": 3589, "private": 3589}
 
 Split = tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -48,14 +49,14 @@ def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
-                if name.endswith((".jpg", ".png")):
+                if name.endswith(PICTURES):
                     yield name, archive.read(name)
     except zipfile.BadZipFile as error:
         raise DataError(f"{path} is not a readable zip file ({error}).") from error
 
 
 def _folder_members(path: Path) -> Iterator[tuple[str, bytes]]:
-    for file in sorted(path.rglob("*.jpg")):
+    for file in sorted(p for p in path.rglob("*") if p.suffix in PICTURES):
         yield str(file.relative_to(path)), file.read_bytes()
 
 
@@ -64,7 +65,7 @@ def _from_pictures(members: Iterator[tuple[str, bytes]]) -> dict[str, Split]:
     for name, content in members:
         file = PurePosixPath(name)
         prefix, _, number = file.stem.partition("_")
-        if prefix not in SPLITS or file.parent.name not in CLASSES:
+        if prefix not in SPLITS or file.parent.name not in CLASSES or not number.isdecimal():
             continue
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
         if image is None or image.shape != (48, 48):
@@ -81,7 +82,7 @@ def _from_csv(path: Path) -> dict[str, Split]:
             try:
                 pixels = np.array(row["pixels"].split(), np.uint8).reshape(48, 48)
                 found[SPLITS[row["Usage"]]].append((number, pixels, int(row["emotion"])))
-            except (KeyError, ValueError) as error:
+            except (KeyError, ValueError, OverflowError) as error:
                 raise DataError(
                     f"Row {number + 1} of {path} is not FER2013's ({error})."
                 ) from error
