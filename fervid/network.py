@@ -110,22 +110,6 @@ def standardise_light(images: Tensor, eta: Tensor | None, mean: float, std: floa
     return (x - mean) / std
 
 
-class PointwiseConv2d(nn.Conv2d):
-    """A 1x1 convolution that trains as a matrix product where that is faster.
-
-    On channels-last CPU tensors with few cells, gradients of a 1x1 convolution cost half as much
-    more than those of the same matrix product (docs/decisions.md). Results agree to rounding.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, outputs, H / stride, W / stride)."""
-        if not self.training or x.device.type != "cpu":
-            return super().forward(x)
-        step = self.stride[0]
-        rows = x[:, :, ::step, ::step].permute(0, 2, 3, 1)  # (N, H, W, C)
-        return F.linear(rows, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
-
-
 class Bottleneck(nn.Module):
     """torchvision's bottleneck, its last norm optionally adaptive; names are torchvision's."""
 
@@ -136,17 +120,17 @@ class Bottleneck(nn.Module):
     ) -> None:
         super().__init__()
         outputs = width * self.expansion
-        self.conv1 = PointwiseConv2d(inputs, width, 1, bias=False)
+        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, dilation, dilation, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = PointwiseConv2d(width, outputs, 1, bias=False)
+        self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
         self.bn3 = AdaptiveNorm2d(outputs) if adaptive else nn.BatchNorm2d(outputs)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = None
         if stride != 1 or inputs != outputs:
             self.downsample = nn.Sequential(
-                PointwiseConv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
             )
 
     def forward(self, x: Tensor, eta: Tensor | None = None) -> Tensor:

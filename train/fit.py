@@ -1,4 +1,4 @@
-"""The training loop: stages under one learning-rate curve, stopped and resumed at any moment."""
+"""The training loop: stage after stage, stopped and resumed at any moment."""
 
 import contextlib
 import logging
@@ -43,14 +43,14 @@ def stage_steps(recipe: Recipe, n_images: int, processes: int = 1) -> list[int]:
     return [max(1, round(stage.passes * per_pass)) for stage in recipe.stages]
 
 
-def learning_rate(recipe: Recipe, step: int, total: int) -> float:
-    """Linear warm-up to `lr`, then a half cosine to 0 (or constant)."""
+def learning_rate(recipe: Recipe, peak: float, step: int, total: int) -> float:
+    """The rate at one of a stage's steps: a line up to `peak`, then a half cosine or constant."""
     rise = max(1, round(recipe.warmup * total))
     if step < rise:
-        return recipe.lr * (step + 1) / rise
+        return peak * (step + 1) / rise
     if recipe.schedule == "constant":
-        return recipe.lr
-    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
+        return peak
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
 
 
 def as_input(pictures: Tensor, recipe: Recipe) -> Tensor:
@@ -160,7 +160,9 @@ class Trainer:
     ) -> float:
         pictures, eta, labels = (part.to(self.accelerator.device) for part in batch)
         stage = self.recipe.stages[state.stage]
-        rate = stage.lr or learning_rate(self.recipe, state.step, sum(self.steps))
+        place = state.step - sum(self.steps[: state.stage])
+        peak, length = stage.lr or self.recipe.lr, self.steps[state.stage]
+        rate = learning_rate(self.recipe, peak, place, length)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         model.train()

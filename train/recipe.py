@@ -22,12 +22,12 @@ class Stage:
     Attributes:
         passes: passes over the training images; fractions allowed.
         px: side of the input.
-        blocks: blocks per layer; a later stage may only add blocks.
+        blocks: blocks per layer, of a `SlimNet` too; a later stage may only add blocks.
         last_stride: stride of layer4.
         last_dilation: dilation of layer4's later blocks.
         adaptive: the norms see eta; without, they are plain batch norms, which is faster.
-        slim: train a `SlimNet`, which the next stage embeds; `blocks` does not matter then.
-        lr: a constant learning rate for this stage instead of the run's curve.
+        slim: train a `SlimNet`, which the next stage embeds.
+        lr: the highest learning rate of this stage instead of the recipe's.
     """
 
     passes: float
@@ -46,7 +46,7 @@ class Recipe:
 
     Attributes:
         name: of the model, and of the run's folder.
-        stages: one after the other, under one learning-rate curve.
+        stages: one after the other, each with its own warm-up and curve of the learning rate.
         stem: see `ExpressionNet`.
         seed: of the weights, the order and every augmentation.
         batch: images per step and process.
@@ -55,7 +55,7 @@ class Recipe:
         head_lr: the head's rate as a share of it. Its 2,048 inputs share a large mean, which makes
             the loss steep: with 1 at lr .03 the loss rose (docs/decisions.md).
         weight_decay: not applied to norms and biases.
-        warmup: share of the run in which the rate rises to `lr`.
+        warmup: share of a stage in which the rate rises to `lr`.
         schedule: "cosine" or "constant" after the warm-up.
         label_smoothing: of the cross-entropy.
         ema: decay of the weights' moving average per step.

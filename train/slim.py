@@ -1,13 +1,14 @@
-"""A slim start for the ResNet-50: a small plain network that becomes part of the large one.
+"""A slim start for the ResNet-50: a narrow network that becomes part of the large one.
 
 From scratch a ResNet-50 learns slowly: four fifths of its layers are 1x1 convolutions. The slim
-network has only the 3x3 convolutions of the first block of each layer, a hundredth of the cost,
-and learns in minutes what the large one learns in hours. `embed` then writes it into the ResNet-50
-without changing what it computes, and training goes on with all of it.
+network has only its 3x3 convolutions, a tenth of the cost, and learns in minutes what the large one
+learns in hours. `embed` then writes it into the ResNet-50 without changing what it computes, and
+training goes on with all of it.
 
 Source: Chen, Goodfellow, Shlens 2016, "Net2Net: accelerating learning via knowledge transfer".
 """
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -16,31 +17,68 @@ from torch import Tensor, nn
 
 from fervid.network import Bottleneck, ExpressionNet, standardise_light
 
-WIDTHS = (64, 64, 128, 256, 512)  # stem, layers 1 to 4: the widths of the ResNet-50's 3x3s
+STEM_WIDTH = 64
+WIDTHS = (64, 128, 256, 512)  # layers 1 to 4: the widths of the ResNet-50's 3x3 convolutions
+
+
+class SlimBlock(nn.Module):
+    """The 3x3 convolution of a layer's first bottleneck."""
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, width, H / stride, W / stride)."""
+        return F.relu(self.norm(self.conv(x)))
+
+
+class SlimResidual(SlimBlock):
+    """The 3x3 and the last 1x1 convolution of a later bottleneck, with its shortcut."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, width, 1)
+        self.mix = nn.Conv2d(width, width, 1, bias=False)
+        self.mixed = nn.BatchNorm2d(width)
+        nn.init.kaiming_normal_(self.mix.weight, nonlinearity="relu")
+        nn.init.zeros_(self.mixed.weight)  # the block starts as its shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, width, H, W) -> (N, width, H, W)."""
+        return F.relu(x + self.mixed(self.mix(super().forward(x))))
 
 
 class SlimNet(nn.Module):
-    """Five 3x3 convolutions with batch norm; names follow the ResNet-50's."""
+    """A stem and four layers of slim blocks; names follow the ResNet-50's.
 
-    def __init__(self, n_classes: int, *, last_stride: int, mean: float, std: float) -> None:
+    Args:
+        n_classes: K.
+        blocks: blocks per layer, at most the ResNet-50's; the first of each has no shortcut.
+        last_stride: stride of layer4.
+        mean, std: of the input's normalization.
+    """
+
+    def __init__(
+        self, n_classes: int, *, blocks: Sequence[int], last_stride: int, mean: float, std: float
+    ) -> None:
         super().__init__()
         self.mean, self.std = mean, std
-        strides = (2, 1, 2, 2, last_stride)
-        inputs = (3, *WIDTHS)
-        self.convs = nn.ModuleList(
-            nn.Conv2d(i, o, 3, s, 1, bias=False)
-            for i, o, s in zip(inputs, WIDTHS, strides, strict=False)
+        self.stem = SlimBlock(3, STEM_WIDTH, 2)
+        strides = (1, 2, 2, last_stride)
+        inputs = (STEM_WIDTH, *WIDTHS)
+        self.layers = nn.ModuleList(
+            nn.Sequential(SlimBlock(i, o, s), *(SlimResidual(o) for _ in range(n - 1)))
+            for i, o, s, n in zip(inputs, WIDTHS, strides, blocks, strict=False)
         )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in WIDTHS)
         self.head = nn.Conv2d(WIDTHS[-1], n_classes, 1)
-        for conv in self.convs:
-            nn.init.kaiming_normal_(cast(nn.Conv2d, conv).weight, nonlinearity="relu")
 
     def forward(self, images: Tensor, eta: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """As `ExpressionNet.forward`; eta only tells noise from contrast in the light."""
-        x = standardise_light(images, eta, self.mean, self.std)
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = F.relu(norm(conv(x)))
+        x = self.stem(standardise_light(images, eta, self.mean, self.std))
+        for layer in self.layers:
+            x = layer(x)
         maps = self.head(x) - cast(Tensor, self.head.bias)[:, None, None]
         return maps.mean((2, 3)) + cast(Tensor, self.head.bias), maps
 
@@ -51,7 +89,7 @@ def embed(slim: SlimNet, net: ExpressionNet, images: Tensor) -> None:
 
     The slim channels are the first ones everywhere. A 1x1 convolution passes them on unchanged; the
     norm after it has the scale and shift that undo its own standardisation. All other channels
-    start at 0 by the scale of their norms, and later blocks as identity.
+    start at 0 by the scale of their norms, and blocks that the slim network lacks as identity.
 
     Args:
         slim: in any mode.
@@ -59,63 +97,44 @@ def embed(slim: SlimNet, net: ExpressionNet, images: Tensor) -> None:
         images: (N, 3, S, S), training pictures as the network sees them, to measure statistics.
     """
     net.eval()
-    slim.eval()
-    x = standardise_light(images, None, net.mean, net.std)
-    net.conv1.weight.copy_(cast(nn.Conv2d, slim.convs[0]).weight)
-    _copy_norm(cast(nn.BatchNorm2d, slim.norms[0]), net.bn1)
-    x = F.relu(net.bn1(net.conv1(x)))
+    net.conv1.weight.copy_(slim.stem.conv.weight)
+    net.bn1.load_state_dict(slim.stem.norm.state_dict(), strict=False)
+    x = F.relu(net.bn1(net.conv1(standardise_light(images, None, net.mean, net.std))))
     layers = (net.layer1, net.layer2, net.layer3, net.layer4)
-    for number, layer in enumerate(layers, start=1):
-        block = cast(Bottleneck, layer[0])
-        _embed_block(
-            cast(nn.Conv2d, slim.convs[number]), cast(nn.BatchNorm2d, slim.norms[number]), block, x
-        )
-        for module in layer:
+    for small, layer in zip(slim.layers, layers, strict=True):
+        blocks = list(cast(nn.Sequential, small))
+        for number, module in enumerate(layer):
+            if number < len(blocks):
+                _embed_block(cast(SlimBlock, blocks[number]), cast(Bottleneck, module), x)
             x = module(x)
     net.head.weight.zero_()
     net.head.weight[:, : WIDTHS[-1]].copy_(slim.head.weight)
     cast(Tensor, net.head.bias).copy_(cast(Tensor, slim.head.bias))
 
 
-@torch.no_grad()
-def extract(net: ExpressionNet, slim: SlimNet) -> None:
-    """Take the slim channels out of a ResNet-50 that once embedded them, to train them on.
-
-    The exact reverse of `embed`; after the ResNet-50 was trained further, what its other channels
-    learnt is left behind.
-    """
-    cast(nn.Conv2d, slim.convs[0]).weight.copy_(net.conv1.weight)
-    _copy_norm(net.bn1, cast(nn.BatchNorm2d, slim.norms[0]))
-    layers = (net.layer1, net.layer2, net.layer3, net.layer4)
-    for layer, conv, norm in zip(layers, slim.convs[1:], slim.norms[1:], strict=True):
-        block, kernel = cast(Bottleneck, layer[0]), cast(nn.Conv2d, conv)
-        kernel.weight.copy_(block.conv2.weight[:, : kernel.in_channels])
-        _copy_norm(block.bn2, cast(nn.BatchNorm2d, norm))
-    slim.head.weight.copy_(net.head.weight[:, : WIDTHS[-1]])
-    cast(Tensor, slim.head.bias).copy_(cast(Tensor, net.head.bias))
-
-
-def _embed_block(conv: nn.Conv2d, norm: nn.BatchNorm2d, block: Bottleneck, x: Tensor) -> None:
-    """conv1 and conv3 pass the slim channels on, conv2 is the slim convolution."""
-    known, width = conv.in_channels, conv.out_channels
+def _embed_block(slim: SlimBlock, block: Bottleneck, x: Tensor) -> None:
+    """conv1 passes the slim channels on, conv2 is the slim 3x3, conv3 the slim 1x1 or identity."""
+    known, width = slim.conv.in_channels, slim.conv.out_channels
     block.conv1.weight[:known].zero_()
     block.conv1.weight[range(known), range(known)] = 1
     y = block.conv1(x)
     _transparent(block.bn1, y, known)
-    block.conv2.weight[:, :known].copy_(conv.weight)
-    block.conv2.weight[:, known:].mul_(0.5)
-    _copy_norm(norm, block.bn2)
+    block.conv2.weight[:, :known].copy_(slim.conv.weight)
+    block.bn2.load_state_dict(slim.norm.state_dict())
     z = F.relu(block.bn2(block.conv2(F.relu(block.bn1(y)))))
     block.conv3.weight[:width].zero_()
-    block.conv3.weight[range(width), range(width)] = 1
-    _transparent(block.bn3, block.conv3(z), width)
+    if isinstance(slim, SlimResidual):
+        block.conv3.weight[:width].copy_(slim.mix.weight)
+        _transparent(block.bn3, block.conv3(z), 0)
+        for name, tensor in slim.mixed.state_dict().items():
+            if name != "num_batches_tracked":
+                cast(Tensor, getattr(block.bn3, name))[:width].copy_(tensor)
+    else:
+        block.conv3.weight[range(width), range(width)] = 1
+        _transparent(block.bn3, block.conv3(z), width)
     if block.downsample is not None:
         shortcut, silent = block.downsample
         _transparent(cast(nn.BatchNorm2d, silent), shortcut(x), 0)
-
-
-def _copy_norm(source: nn.BatchNorm2d, target: nn.BatchNorm2d) -> None:
-    target.load_state_dict(source.state_dict(), strict=False)
 
 
 def _transparent(norm: nn.BatchNorm2d, x: Tensor, known: int) -> None:

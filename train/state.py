@@ -14,7 +14,7 @@ from fervid.errors import DataError
 from fervid.network import ExpressionNet, load_torchvision
 from train.data import CLASSES
 from train.recipe import Recipe, Stage
-from train.slim import SlimNet, embed, extract
+from train.slim import SlimNet, embed
 
 Network = ExpressionNet | SlimNet
 
@@ -36,7 +36,11 @@ def build(recipe: Recipe, stage: Stage) -> Network:
     torch.manual_seed(recipe.seed)
     if stage.slim:
         slim = SlimNet(
-            len(CLASSES), last_stride=stage.last_stride, mean=recipe.mean, std=recipe.std
+            len(CLASSES),
+            blocks=stage.blocks,
+            last_stride=stage.last_stride,
+            mean=recipe.mean,
+            std=recipe.std,
         )
         return slim.to(memory_format=torch.channels_last)
     net = ExpressionNet(
@@ -143,16 +147,16 @@ def load_weights(net: Network, path: Path) -> None:
     """Start from a model of fervid's (.safetensors) or from torchvision's state dict (.pth).
 
     Raises:
-        DataError: it fits the recipe's first stage in neither way.
+        DataError: it does not fit the recipe's first stage, or that stage is slim.
     """
+    if isinstance(net, SlimNet):
+        raise DataError(f"{path} is a ResNet-50, which cannot start the recipe's slim first stage.")
     try:
         if path.suffix == ".safetensors":
             old, _ = load_model(path)
-            extract(old, net) if isinstance(net, SlimNet) else net.load_state_dict(old.state_dict())
-        elif isinstance(net, ExpressionNet):
-            load_torchvision(net, torch.load(path, weights_only=True))
+            net.load_state_dict(old.state_dict())
         else:
-            raise DataError(f"{path} cannot start a slim stage; only fervid's own models can.")
+            load_torchvision(net, torch.load(path, weights_only=True))
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
         raise DataError(f"{path} does not fit the recipe's first stage ({error}).") from error
 

@@ -9,7 +9,6 @@ from fervid.errors import CardError, ModelLoadError
 from fervid.network import (
     AdaptiveNorm2d,
     ExpressionNet,
-    PointwiseConv2d,
     load_torchvision,
     standardise_light,
 )
@@ -94,14 +93,6 @@ def test_adaptive_norm_trains_as_batch_norm_at_eta_0():
     assert torch.allclose(inputs[0].grad, inputs[1].grad, atol=1e-4)
     assert torch.allclose(adaptive.running_mean, plain.running_mean, atol=1e-6)
     assert torch.allclose(adaptive.running_var, plain.running_var, atol=1e-6)
-
-
-@pytest.mark.parametrize("stride", [1, 2])
-def test_pointwise_convolution_trains_as_a_convolution(stride):
-    conv = PointwiseConv2d(6, 5, 1, stride, bias=False)
-    x = torch.randn(2, 6, 7, 7, generator=torch.Generator().manual_seed(4))
-    product = conv.train()(x)
-    assert torch.allclose(product, conv.eval()(x), atol=1e-5)
 
 
 def test_more_noise_changes_the_output_only_through_eta():

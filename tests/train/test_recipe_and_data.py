@@ -259,7 +259,7 @@ def test_processes_share_what_one_would_see(n, batch, processes):
 
 def test_learning_rate_rises_in_a_line_and_falls_as_a_cosine():
     recipe = Recipe("x", (Stage(1, 16),), lr=0.8, warmup=0.1)
-    curve = [learning_rate(recipe, step, 100) for step in range(100)]
+    curve = [learning_rate(recipe, 0.8, step, 100) for step in range(100)]
     np.testing.assert_allclose(curve[:10], 0.08 * np.arange(1, 11))
     assert curve[10] == 0.8
     assert curve[55] == pytest.approx(0.4)
@@ -269,9 +269,9 @@ def test_learning_rate_rises_in_a_line_and_falls_as_a_cosine():
 
 def test_constant_learning_rate_and_a_run_of_one_step():
     recipe = Recipe("x", (Stage(1, 16),), lr=0.8, warmup=0.0, schedule="constant")
-    assert {learning_rate(recipe, step, 10) for step in range(10)} == {0.8}
+    assert {learning_rate(recipe, 0.8, step, 10) for step in range(10)} == {0.8}
     cosine = Recipe("x", (Stage(1, 16),), lr=0.8)
-    assert learning_rate(cosine, 0, 1) == 0.8
+    assert learning_rate(cosine, 0.8, 0, 1) == 0.8
 
 
 def test_steps_of_stages_count_all_processes():
