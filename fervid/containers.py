@@ -35,7 +35,7 @@ def open_container(uri: str, shown: str) -> "InputContainer":
     # "file:" keeps FFmpeg from taking a colon in a file's name for a protocol.
     name = uri if "://" in uri else f"file:{uri}"
     try:
-        return av.open(name, "r", options=options, timeout=timeout, metadata_errors="replace")
+        return av.open(name, "r", options=options, timeout=timeout, **_tolerance(av.__version__))
     except (av.FFmpegError, OSError) as error:
         if "://" not in uri:
             raise SourceOpenError(_why_unreadable(Path(uri), error), shown) from error
@@ -45,6 +45,11 @@ def open_container(uri: str, shown: str) -> "InputContainer":
             "password, and that the camera is on.",
             shown,
         ) from None
+
+
+def _tolerance(version: str) -> dict[str, Any]:
+    """What keeps a title that is no UTF-8 from being an error; PyAV 19 is tolerant by itself."""
+    return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
 
 
 def _check_file(path: Path) -> None:

@@ -39,11 +39,14 @@ def clip(
     sound: str = "",
     tone_from_s: float = 0.0,
     options: dict[str, str] | None = None,
+    title: str = "",
 ) -> Path:
     """Write a clip of 25 frames a second, or with the times given, and return its path."""
     pictures = pictures or [picture(n, size) for n in range(frames)]
     times = times or [n / 25 for n in range(len(pictures))]
     with av.open(str(path), "w") as file:
+        if title:
+            file.metadata["title"] = title
         stream = file.add_stream(codec, rate=25, options=options or {})
         stream.bit_rate = 4_000_000 if codec.startswith("mpeg") else 0
         stream.width, stream.height, stream.pix_fmt = *size, pixels

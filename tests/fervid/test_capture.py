@@ -45,6 +45,14 @@ def test_every_frame_of_every_codec_arrives_in_order_and_in_time(tmp_path, name,
     assert source.info.rate == 25
 
 
+def test_a_title_that_is_no_utf8_is_no_error(tmp_path):
+    path = clips.clip(tmp_path / "a.mkv", title="TITLE")
+    content = path.read_bytes()
+    assert b"TITLE" in content
+    path.write_bytes(content.replace(b"TITLE", b"caf\xe9s"))
+    assert len(read(path)[1]) == 12
+
+
 def test_variable_frame_rate_is_kept(tmp_path):
     times = [0, 0.04, 0.3, 0.31, 0.5, 1.25]
     _, frames = read(clips.clip(tmp_path / "vfr.mp4", frames=6, times=times))
