@@ -107,7 +107,7 @@ def crop_faces(
         n = max(1, round(float(box[2] - box[0])))
         x, y = round(float(box[0])), round(float(box[1]))
         gray = _cut_luma(bgr, x - MARGIN_PX, y - MARGIN_PX, n + 2 * MARGIN_PX)
-        crops[i] = _prepare(gray, MARGIN_PX, s, filter_fn, level * LUMA_GAIN)
+        crops[i] = prepare(gray, s, filter_fn, level * LUMA_GAIN, MARGIN_PX)
     return normalise(crops, card), crops
 
 
@@ -125,7 +125,7 @@ def prepare_thumbnail(gray: U8, card: ModelCard, filter_fn: Filter, level: float
     """
     if gray.ndim != 2 or gray.shape[0] != gray.shape[1]:
         raise ValueError(f"prepare_thumbnail: expected a square grey picture, got {gray.shape}")
-    return _prepare(gray, 0, card.input_px, filter_fn, level)
+    return prepare(gray, card.input_px, filter_fn, level)
 
 
 def normalise(crops: U8, card: ModelCard) -> F32:
@@ -151,8 +151,19 @@ def _is_late(n: int, s: int, filter_fn: Filter) -> bool:
     return n > FILTER_AFTER * s and filter_fn not in IMPULSE_FILTERS
 
 
-def _prepare(gray: U8, margin: int, s: int, filter_fn: Filter, level: float) -> U8:
-    """Filter and resize a square picture with a margin to (s, s); the order is in the module."""
+def prepare(gray: U8, s: int, filter_fn: Filter, level: float, margin: int = 0) -> U8:
+    """Filter and resize a square picture; the order is in the module, and training takes it too.
+
+    Args:
+        gray: uint8 (n + 2 margin, n + 2 margin), luma.
+        s: side of the result.
+        filter_fn: from `fervid.filters`.
+        level: RMS noise of `gray`, 0-1.
+        margin: pixels around the picture that only the filter sees.
+
+    Returns:
+        uint8 (s, s).
+    """
     n = gray.shape[0] - 2 * margin
     late = _is_late(n, s, filter_fn)
     if not late:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fervid import corruptions
+from fervid.crops import prepare
 from fervid.filters import FilterName, FilterSet, get_filter
 
 U8 = NDArray[np.uint8]
@@ -72,7 +73,7 @@ def augment(
     dirty = corruptions.CORRUPTIONS[kind](face, level, rng)
     name, family = _draw_filter(kind, config, rng)
     strength = float(np.sqrt(np.mean((dirty.astype(np.float32) - face) ** 2))) / 255
-    clean, dirty = (_path(x, px, name, family, strength) for x in (face, dirty))
+    clean, dirty = (prepare(x, px, get_filter(name, family), strength) for x in (face, dirty))
     eta = float(np.sqrt(np.mean((dirty.astype(np.float32) - clean) ** 2))) / 255
     return dirty, eta
 
@@ -138,22 +139,9 @@ def _draw_filter(
             return "gaussian", family
 
 
-def _path(face: U8, px: int, name: FilterName, family: FilterSet, level: float) -> U8:
-    """Filter and resize as the run-time crop does: impulses at native size, the rest after."""
-    if name == "median":
-        return to_input(get_filter(name, family)(face, level), px)
-    if len(face) > 48:
-        level *= 48 / len(face)
-        face = to_input(face, 48)
-    return to_input(get_filter(name, family)(face, level), px)
-
-
 def to_input(face: U8, px: int) -> U8:
-    """Resize to the network's input: by area when shrinking, bilinear when enlarging."""
-    if len(face) == px:
-        return face
-    way = cv2.INTER_AREA if len(face) > px else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(face, (px, px), interpolation=way), np.uint8)
+    """Resize to the network's input, as an unfiltered crop is."""
+    return prepare(face, px, get_filter("none"), 0.0)
 
 
 def _erase(face: U8, config: AugmentConfig, rng: np.random.Generator) -> U8:

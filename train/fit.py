@@ -144,12 +144,17 @@ class Trainer:
         return True
 
     def _should_stop(self, state: State, stop: list[int], elapsed_s: float) -> bool:
+        """Whether to stop here: all processes at the same step, as soon as one wants to."""
         limit = self.session.max_steps
-        return bool(
+        mine = bool(
             stop
             or elapsed_s > self.session.minutes * 60
             or (limit is not None and state.step >= limit)
         )
+        if self.share[1] == 1:
+            return mine
+        flag = torch.tensor(float(mine), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(flag, "sum") > 0)
 
     def _step(
         self,
@@ -173,7 +178,8 @@ class Trainer:
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=smooth)
         optimizer.zero_grad()
         self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(model.parameters(), 5.0)
+        if self.recipe.clip:
+            self.accelerator.clip_grad_norm_(model.parameters(), self.recipe.clip)
         optimizer.step()
         state.ema.update_parameters(state.net)
         state.step += 1

@@ -59,6 +59,7 @@ class Recipe:
         schedule: "cosine" or "constant" after the warm-up.
         label_smoothing: of the cross-entropy.
         ema: decay of the weights' moving average per step.
+        clip: largest norm of the gradient; 0 does not clip.
         eta_jitter: standard deviation of ln(eta); one eta in ten is also set to 0.
         precision: "auto" takes bfloat16 where the hardware has it.
         pretrained: the weights are torchvision's; `--weights FILE` must name them.
@@ -77,6 +78,7 @@ class Recipe:
     schedule: Literal["cosine", "constant"] = "cosine"
     label_smoothing: float = 0.05
     ema: float = 0.998
+    clip: float = 5.0
     eta_jitter: float = 0.15
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     pretrained: bool = False

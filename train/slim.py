@@ -88,8 +88,11 @@ def embed(slim: SlimNet, net: ExpressionNet, images: Tensor) -> None:
     """Write a slim network into a ResNet-50 that then computes the same, also while training.
 
     The slim channels are the first ones everywhere. A 1x1 convolution passes them on unchanged; the
-    norm after it has the scale and shift that undo its own standardisation. All other channels
-    start at 0 by the scale of their norms, and blocks that the slim network lacks as identity.
+    norm after it has the scale and shift that undo its own standardisation. All other channels are
+    alive from the start, so that they learn, and nothing listens to them yet: the weights of the
+    next slim convolution and of the head are 0 for them. (Silenced by a norm's scale of 0 instead,
+    a ReLU would pass no gradient and they would stay silent for good.) Blocks that the slim network
+    lacks start as identity.
 
     Args:
         slim: in any mode.
@@ -115,34 +118,38 @@ def embed(slim: SlimNet, net: ExpressionNet, images: Tensor) -> None:
 def _embed_block(slim: SlimBlock, block: Bottleneck, x: Tensor) -> None:
     """conv1 passes the slim channels on, conv2 is the slim 3x3, conv3 the slim 1x1 or identity."""
     known, width = slim.conv.in_channels, slim.conv.out_channels
-    block.conv1.weight[:known].zero_()
-    block.conv1.weight[range(known), range(known)] = 1
+    _copy_identity(block.conv1, known)
     y = block.conv1(x)
-    _transparent(block.bn1, y, known)
+    _undo(block.bn1, y, known)
+    block.conv2.weight.zero_()
     block.conv2.weight[:, :known].copy_(slim.conv.weight)
     block.bn2.load_state_dict(slim.norm.state_dict())
     z = F.relu(block.bn2(block.conv2(F.relu(block.bn1(y)))))
-    block.conv3.weight[:width].zero_()
+    _copy_identity(block.conv3, width)
     if isinstance(slim, SlimResidual):
         block.conv3.weight[:width].copy_(slim.mix.weight)
-        _transparent(block.bn3, block.conv3(z), 0)
+        _undo(block.bn3, block.conv3(z), 0)  # its other channels add 0 to a shortcut that lives
         for name, tensor in slim.mixed.state_dict().items():
             if name != "num_batches_tracked":
                 cast(Tensor, getattr(block.bn3, name))[:width].copy_(tensor)
     else:
-        block.conv3.weight[range(width), range(width)] = 1
-        _transparent(block.bn3, block.conv3(z), width)
+        _undo(block.bn3, block.conv3(z), width)
     if block.downsample is not None:
-        shortcut, silent = block.downsample
-        _transparent(cast(nn.BatchNorm2d, silent), shortcut(x), 0)
+        shortcut, norm = block.downsample
+        _undo(cast(nn.BatchNorm2d, norm), shortcut(x), 0)
+        cast(Tensor, norm.weight)[:width] = 0
 
 
-def _transparent(norm: nn.BatchNorm2d, x: Tensor, known: int) -> None:
-    """Make a norm the identity on its first `known` channels and 0 on the others."""
+def _copy_identity(conv: nn.Conv2d, known: int) -> None:
+    """Make a 1x1 convolution pass on its first `known` channels; its other rows stay."""
+    conv.weight[:known].zero_()
+    conv.weight[range(known), range(known)] = 1
+
+
+def _undo(norm: nn.BatchNorm2d, x: Tensor, known: int) -> None:
+    """Set a norm's statistics to those of x, and make it the identity on its first channels."""
     var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
     cast(Tensor, norm.running_mean).copy_(mean)
     cast(Tensor, norm.running_var).copy_(var)
-    norm.weight.zero_()
-    norm.bias.zero_()
     norm.weight[:known] = torch.sqrt(var[:known] + norm.eps)
     norm.bias[:known] = mean[:known]

@@ -7,12 +7,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fervid import corruptions
+from fervid.card import ModelCard
+from fervid.crops import crop_faces, prepare_thumbnail
 from fervid.errors import ConfigError, DataError
-from train.augment import AugmentConfig, augment, to_input
+from fervid.filters import get_filter
+from train.augment import AugmentConfig, augment
 from train.data import CLASSES, leaked, load_fer2013
 from train.fit import learning_rate, stage_steps
 from train.loader import Pictures, batch_keys, loader
@@ -188,11 +193,43 @@ def split():
     return rng.integers(0, 256, (10, 48, 48)).astype(np.uint8), rng.integers(0, 7, 10)
 
 
-def test_a_picture_without_augmentation_is_only_resized(split):
+@pytest.mark.parametrize("px", [32, 48, 96])
+def test_a_picture_without_augmentation_is_the_run_times_crop(px):
+    """The training path against `crop_faces` on the same face in a frame, pixel by pixel."""
     off = AugmentConfig(flip=0, rotation=0, shift=0, scale=0, light=0, noise=0, faults=0)
-    picture, eta = augment(split[0][0], 32, off, np.random.default_rng(0))
-    np.testing.assert_array_equal(picture, to_input(split[0][0], 32))
+    face = cv2.resize(skimage.data.astronaut()[60:200, 154:294, 1], (48, 48))
+    picture, eta = augment(face, px, off, np.random.default_rng(0))
+    card = ModelCard(
+        name="t", classes=("a", "b"), input_px=px, crop_scale=1.0, crop_shift=0.0, mean=0.5
+    )
+    frame = cv2.cvtColor(cv2.copyMakeBorder(face, *[9] * 4, cv2.BORDER_REFLECT), cv2.COLOR_GRAY2BGR)
+    box = np.array([[9, 9, 57, 57]], np.float32)
+    _, crops = crop_faces(frame, box, card, get_filter("none"), 0)
+    np.testing.assert_array_equal(picture, crops[0])
     assert eta == 0
+
+
+@pytest.mark.parametrize("native", [48, 64, 71, 160])
+def test_noisy_pictures_pass_the_run_times_filters(native, monkeypatch):
+    """What `augment` makes of a noisy face is what `prepare_thumbnail` makes of it."""
+    seen = []
+
+    def kept(face, level, rng):
+        seen.append(corruptions.gaussian(face, level, rng))
+        return seen[-1]
+
+    monkeypatch.setitem(corruptions.CORRUPTIONS, "gaussian", kept)
+    monkeypatch.setattr("train.augment._draw_noise", lambda rng: ("gaussian", 0.2))
+    monkeypatch.setattr("train.augment._draw_filter", lambda *_: ("gaussian", "tuned"))
+    config = AugmentConfig(light=0, noise=1, faults=0, native=0)
+    face = cv2.resize(skimage.data.astronaut()[60:200, 154:294, 1], (native, native))
+    monkeypatch.setattr("train.augment._geometry", lambda *_: face)
+    monkeypatch.setattr("train.augment._fault", lambda face, rng: face)
+    picture, _ = augment(np.zeros((48, 48), np.uint8), 48, config, np.random.default_rng(1))
+    rms = float(np.sqrt(np.mean((seen[0].astype(np.float32) - face) ** 2))) / 255
+    card = ModelCard(name="t", classes=("a", "b"), input_px=48)
+    expected = prepare_thumbnail(seen[0], card, get_filter("gaussian"), rms)
+    np.testing.assert_array_equal(picture, expected)
 
 
 def test_eta_is_the_noise_that_is_in_the_picture(split):
