@@ -4,8 +4,9 @@
 end, also after an error: what was written so far stays readable.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -15,9 +16,34 @@ from numpy.typing import NDArray
 from fervid.records import Frame, FrameResult, SourceInfo
 
 
+class Calendar:
+    """When 0 s of a live source was, by the calendar; one for all outputs of a run.
+
+    It is fixed by the first frame that is written: opening the outputs, the detector and the
+    camera takes a time that nobody knows before.
+
+    Args:
+        now: the present moment.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
+        self._start: datetime | None = None
+
+    def start(self, result: FrameResult) -> datetime:
+        """Return when 0 s was; the first call, with the result just made, fixes it."""
+        if self._start is None:
+            past = timedelta(seconds=result.time_s, milliseconds=result.timings.total_ms)
+            self._start = self._now() - past
+        return self._start
+
+
 @dataclass(frozen=True, slots=True)
 class RunHeader:
-    """What every output says about its origin: source, model, effective configuration, versions."""
+    """What every output says about its origin: source, model, effective configuration, versions.
+
+    `calendar` is shared by the run's sinks and not written.
+    """
 
     source: SourceInfo
     model: str
@@ -25,6 +51,7 @@ class RunHeader:
     classes: tuple[str, ...]
     config: Mapping[str, object]
     version: str
+    calendar: Calendar = field(default_factory=Calendar, repr=False, compare=False)
 
 
 class Sink(Protocol):

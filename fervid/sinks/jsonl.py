@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,21 +21,15 @@ class JsonlSink:
         path: the file; None writes to `stream`.
         header: of the run, the first line.
         stream: standard output.
-        started: when 0 s of a live source was, by the calendar.
     """
 
     wants_pixels = False
 
     def __init__(
-        self,
-        path: Path | None,
-        header: RunHeader,
-        *,
-        stream: TextIO | None = None,
-        started: datetime | None = None,
+        self, path: Path | None, header: RunHeader, *, stream: TextIO | None = None
     ) -> None:
         self.path = path
-        self._started = start_of_run(header, started)
+        self._header = header
         self._output = TextOutput(path, stream)
         self._write(header_record(header))
 
@@ -46,7 +39,7 @@ class JsonlSink:
         Raises:
             SinkError: it could not be written.
         """
-        self._write(record(result, self._started))
+        self._write(record(result, start_of_run(self._header, result)))
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""

@@ -42,19 +42,16 @@ class ParquetSink:
     Args:
         path: the file.
         header: of the run, kept in the file's metadata as JSON under "fervid".
-        started: when 0 s of a live source was, by the calendar.
     """
 
     wants_pixels = False
 
-    def __init__(
-        self, path: Path | None, header: RunHeader, *, started: datetime | None = None
-    ) -> None:
+    def __init__(self, path: Path | None, header: RunHeader) -> None:
         if path is None:
             raise ValueError("a Parquet table needs a path")
         self.path: Path | None = path
+        self._run = header
         self._header = header_record(header)
-        self._started = start_of_run(header, started)
         self._table = _Table(path, self._header)
 
     def write(self, frame: Frame, result: FrameResult, drawn: NDArray[np.uint8] | None) -> None:
@@ -63,7 +60,7 @@ class ParquetSink:
         Raises:
             SinkError: they could not be written.
         """
-        self._table.add(flatten(self._header, record(result, self._started)))
+        self._table.add(flatten(self._header, record(result, start_of_run(self._run, result))))
 
     def close(self) -> None:
         """Complete the file; closing twice is harmless.

@@ -103,15 +103,19 @@ def rows(
     return flatten(header_record(header), record(result, started))
 
 
-def start_of_run(header: RunHeader, started: datetime | None) -> datetime | None:
-    """Return when 0 s of a live source was (by default: now); None for recordings."""
-    if not header.source.live:
-        return None
-    return started or datetime.now(UTC)
+def start_of_run(header: RunHeader, result: FrameResult) -> datetime | None:
+    """Return when 0 s of a live source was, for the frame being written; None for recordings."""
+    return header.calendar.start(result) if header.source.live else None
 
 
 def sink_error(path: Path | None, error: Exception) -> SinkError:
     """Return the error that an output could not be written, with the way out."""
+    if path is None and isinstance(error, UnicodeError):
+        return SinkError(
+            f"Standard output cannot be written ({_reason(error)}); set PYTHONIOENCODING=utf-8 and "
+            "start again.",
+            "-",
+        )
     if path is None:
         return SinkError(f"Standard output cannot be written ({_reason(error)}).", "-")
     if not path.parent.is_dir():
@@ -149,7 +153,7 @@ class TextOutput:
         try:
             self._stream.write(text)
             self._stream.flush()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             with contextlib.suppress(SinkError):  # it meets the same error again
                 self.close()
             raise sink_error(self._path, error) from error
@@ -172,22 +176,16 @@ class CsvSink:
         path: the file; None writes to `stream`.
         header: of the run.
         stream: standard output.
-        started: when 0 s of a live source was, by the calendar.
     """
 
     wants_pixels = False
 
     def __init__(
-        self,
-        path: Path | None,
-        header: RunHeader,
-        *,
-        stream: TextIO | None = None,
-        started: datetime | None = None,
+        self, path: Path | None, header: RunHeader, *, stream: TextIO | None = None
     ) -> None:
         self.path = path
+        self._run = header
         self._header = header_record(header)
-        self._started = start_of_run(header, started)
         self._names = columns(header.classes)
         self._output = TextOutput(path, stream)
         self._write([self._names])
@@ -198,7 +196,7 @@ class CsvSink:
         Raises:
             SinkError: it could not be written.
         """
-        table = flatten(self._header, record(result, self._started))
+        table = flatten(self._header, record(result, start_of_run(self._run, result)))
         if table:
             self._write([[_cell(row[name]) for name in self._names] for row in table])
 

@@ -3,7 +3,9 @@
 Fragments make a file that plays up to where a run was killed.
 """
 
+import contextlib
 import json
+import logging
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid.errors import SinkError
 from fervid.records import Frame, FrameResult
 from fervid.sinks import RunHeader
 from fervid.sinks.rows import header_record, sink_error
@@ -19,6 +22,8 @@ from fervid.sinks.sound import Sound
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
+
+_log = logging.getLogger(__name__)
 
 # Ticks a second: fine enough for any frame rate, and what MPEG uses.
 TICKS = 90_000
@@ -32,12 +37,11 @@ class VideoSink:
     Args:
         path: the file, .mp4.
         header: of the run; kept in the file's comment as JSON. The sound is taken from the file
-            it names.
+            it names; sound that fails is left out, with a warning.
         crf: quality, 0 (lossless) to 51.
 
     Raises:
         SinkError: the file cannot be written.
-        SourceOpenError: the source's sound cannot be read.
     """
 
     wants_pixels = True
@@ -55,20 +59,10 @@ class VideoSink:
         self._last = -1
         self._open = True
         self._sound = Sound.of(header)
-        flags = FLAGS + ("+delay_moov" if self._sound and self._sound.late else "")
-        options = {"movflags": flags, "flush_packets": "1"}
         try:
-            self._file = av.open(f"file:{path}", "w", format="mp4", container_options=options)
-            self._file.metadata.update(
-                title=header_record(header)["source"]["label"],
-                comment=json.dumps(header_record(header)),
-            )
-            self._stream = self._add_video(crf)
-            if self._sound:
-                self._sound.attach(self._file)
-            self._file.start_encoding()
+            self._begin(header, crf)
         except (av.FFmpegError, OSError) as error:
-            self._abandon()
+            self._silence()
             raise sink_error(path, error) from error
 
     def write(self, frame: Frame, result: FrameResult, drawn: NDArray[np.uint8] | None) -> None:
@@ -96,10 +90,10 @@ class VideoSink:
         picture.time_base = Fraction(1, TICKS)
         try:
             self._file.mux(self._stream.encode(picture))
-            if self._sound:
-                self._file.mux(list(self._sound.until(result.time_s)))
+            self._mux_sound(result.time_s)
         except (av.FFmpegError, OSError) as error:
-            self._abandon()
+            with contextlib.suppress(SinkError):  # the pictures that the encoder holds are kept
+                self.close()
             raise sink_error(self._path, error) from error
 
     def close(self) -> None:
@@ -112,16 +106,72 @@ class VideoSink:
 
         if not self._open:
             return
+        self._open = False
         try:
-            self._file.mux(self._stream.encode(None))
-            if self._sound:
-                period_s = float(1 / (self._source.rate or 25))
-                self._file.mux(list(self._sound.until(self._last / TICKS + period_s)))
-            self._file.close()
+            with self._file:
+                self._file.mux(self._stream.encode(None))
+                self._mux_sound(self._last / TICKS + float(1 / (self._source.rate or 25)))
         except (av.FFmpegError, OSError) as error:
             raise sink_error(self._path, error) from error
         finally:
-            self._abandon()
+            self._silence()
+
+    def _begin(self, header: RunHeader, crf: int) -> None:
+        """Open the file, without sound if MP4 does not take it."""
+        import av
+
+        try:
+            self._start(header, crf)
+        except OSError:
+            raise
+        except (av.FFmpegError, ValueError) as error:
+            if not self._sound:
+                raise
+            self._warn_of_sound(error)
+            self._start(header, crf)
+
+    def _start(self, header: RunHeader, crf: int) -> None:
+        """Open the file and write its head."""
+        import av
+
+        options = {"movflags": FLAGS, "flush_packets": "1"}
+        self._file = av.open(f"file:{self._path}", "w", format="mp4", container_options=options)
+        try:
+            about = header_record(header)
+            self._file.metadata.update(title=about["source"]["label"], comment=json.dumps(about))
+            self._stream = self._add_video(crf)
+            if self._sound:
+                self._sound.attach(self._file)
+            self._file.start_encoding()
+        except BaseException:
+            with contextlib.suppress(av.FFmpegError, OSError):
+                self._file.close()
+            raise
+
+    def _mux_sound(self, time_s: float) -> None:
+        """Add the sound up to a time; if that fails, the pictures go on without it."""
+        import av
+
+        if not self._sound:
+            return
+        try:
+            for packet in self._sound.until(time_s):
+                self._file.mux(packet)
+        except OSError:  # the file's, so the pictures' as well
+            raise
+        except (av.FFmpegError, ValueError) as error:
+            self._warn_of_sound(error)
+
+    def _warn_of_sound(self, error: Exception) -> None:
+        at_s = max(self._last, 0) / TICKS
+        _log.warning("The sound of %s is left out from %.1f s: %s", self._source.uri, at_s, error)
+        self._silence()
+
+    def _silence(self) -> None:
+        """Let go of the source's sound."""
+        sound, self._sound = self._sound, None
+        if sound:
+            sound.close()
 
     def _add_video(self, crf: int) -> "VideoStream":
         rate = self._source.rate or Fraction(25)
@@ -145,16 +195,3 @@ class VideoSink:
             return np.ascontiguousarray(drawn)
         border = (0, height % 2, 0, width % 2)
         return np.asarray(cv2.copyMakeBorder(drawn, *border, cv2.BORDER_REPLICATE), np.uint8)
-
-    def _abandon(self) -> None:
-        """Let go of both files; an error that this meets was raised before."""
-        import av
-
-        self._open = False
-        if self._sound:
-            self._sound.close()
-        if hasattr(self, "_file"):
-            try:
-                self._file.close()
-            except (av.FFmpegError, OSError):
-                return
