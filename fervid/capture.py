@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid.containers import check_size
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.media import FileSource
 from fervid.records import Frame, SourceInfo
@@ -104,7 +105,7 @@ class CameraSource:
     by the time that anybody asks for frames.
 
     Raises:
-        SourceOpenError: there is no such camera, or it delivers nothing.
+        SourceOpenError: there is no such camera, or it delivers nothing, or tiny pictures.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class CameraSource:
                 live=True,
                 rate=Fraction(rate).limit_denominator(1001) if 1 <= rate <= 1000 else None,
             )
+            check_size(self.info)
         except BaseException:
             self._capture.release()
             raise

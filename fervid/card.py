@@ -8,12 +8,15 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from fervid.config import FilterChoice
 from fervid.errors import CardError
+from fervid.records import NOISE_KINDS
 
 CARD_KEY = "fervid.card"
 CARD_VERSION = 1
+FILTER_NAMES = get_args(FilterChoice)[1:]  # "auto" is no filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,14 @@ class ModelCard:
             raise CardError("The model's card has an impossible input size, std or crop scale.")
         if self.stem not in ("torchvision", "small"):
             raise CardError(f"The model's card names an unknown stem, {self.stem!r}.")
+        if len(self.temperature) != 3:
+            raise CardError("The model's card needs three numbers for its temperature.")
+        for kind, name in self.filters.items():
+            if kind not in NOISE_KINDS or name not in FILTER_NAMES:
+                raise CardError(
+                    f"The model's card pairs the noise {kind!r} with the filter {name!r}; known "
+                    f"are {', '.join(NOISE_KINDS)} and {', '.join(FILTER_NAMES)}."
+                )
 
     def to_json(self) -> str:
         """The card as one line of JSON."""

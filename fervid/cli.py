@@ -11,6 +11,7 @@ error, data to standard output, and so do --help and --version, which then are w
 
 import contextlib
 import functools
+import io
 import logging
 import os
 import sys
@@ -34,6 +35,7 @@ from fervid.config import (
     RunConfig,
     refuse_existing,
 )
+from fervid.console import say
 from fervid.errors import ConfigError, FervidError, SinkError
 
 Run = Callable[..., object]
@@ -84,7 +86,7 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
         with _logging(config.verbose, stderr):
             return _carry_out(config, stderr, run)
     except (CycloptsError, ConfigError) as error:
-        _say(stderr, f"{error} See fervid --help." if isinstance(error, CycloptsError) else error)
+        say(stderr, f"{error} See fervid --help." if isinstance(error, CycloptsError) else error)
         return USAGE
     except KeyboardInterrupt:  # before the run began
         return INTERRUPTED
@@ -173,15 +175,17 @@ def _carry_out(config: RunConfig, stderr: Console, run: Run | None) -> int:
                 from fervid.run import run as run_for_real
 
                 run = run_for_real
-            run(config, stderr=stderr, stdout=stdout, clock=time.monotonic)
+            # Where no data were asked for, standard output may even be closed.
+            data = _as_data(stdout) if config.output.uses_stdout else stdout or sys.stderr
+            run(config, stderr=stderr, stdout=data, clock=time.monotonic)
         _flush(stdout)
     except KeyboardInterrupt:
-        _say(stderr, "interrupted; the outputs are finished.")
+        say(stderr, "interrupted; the outputs are finished.")
         return INTERRUPTED
     except FervidError as error:
         if config.verbose:
             logging.getLogger(__name__).debug("The run failed.", exc_info=error)
-        _say(stderr, error)
+        say(stderr, error)
         return USAGE if isinstance(error, ConfigError) else FAILED
     finally:
         with contextlib.suppress(SinkError):  # after an error, the first one is what matters
@@ -189,13 +193,28 @@ def _carry_out(config: RunConfig, stderr: Console, run: Run | None) -> int:
     return DONE
 
 
-def _flush(stdout: TextIO) -> None:
-    """Write out what standard output still holds.
+def _as_data(stdout: TextIO | None) -> TextIO:
+    """Standard output for data: open, in UTF-8 and with bare line ends on every system.
+
+    Raises:
+        SinkError: it is closed.
+    """
+    if stdout is None:
+        raise SinkError("Standard output is closed; write the data to a file instead.", "-")
+    if isinstance(stdout, io.TextIOWrapper):
+        stdout.reconfigure(encoding="utf-8", newline="")
+    return stdout
+
+
+def _flush(stdout: TextIO | None) -> None:
+    """Write out what standard output still holds, if it is open.
 
     Raises:
         SinkError: its reader has gone or its disk is full. It then leads nowhere, because Python
             flushes it again at exit and would print a traceback.
     """
+    if stdout is None:
+        return
     try:
         stdout.flush()
     except OSError as error:
@@ -216,10 +235,3 @@ def _logging(verbose: bool, stderr: Console) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
-
-
-def _say(stderr: Console, message: object) -> None:
-    """Print one line for a person; what a terminal would obey, as in a file's name, is shown."""
-    line = " ".join(str(message).split())
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    stderr.print(f"fervid: {text}", markup=False, soft_wrap=True)

@@ -159,7 +159,8 @@ class ModelConfig(_Section):
 
     Attributes:
         model: Model file (.onnx or .safetensors) instead of the one that comes with fervid.
-        device: Where the network runs; auto takes the fastest that is there.
+        device: Where the network runs; auto is the CPU for .onnx files, and CUDA where PyTorch has
+            it for .safetensors.
         threads: Threads of the network; 0 leaves the number to the library.
     """
 

@@ -5,20 +5,26 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fervid.config import without_credentials
-from fervid.containers import is_live, open_container, reason, video_stream
+from fervid.containers import (
+    check_size,
+    is_cut_off,
+    is_live,
+    open_container,
+    reason,
+    video_stream,
+)
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.records import Frame, SourceInfo
+from fervid.upright import orientation, set_upright, square_size
 
 if TYPE_CHECKING:
     from av.packet import Packet
-    from av.sidedata.sidedata import SideData
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -27,6 +33,8 @@ READ_RETRIES = 100
 # Timestamps that go back by more than RESTART_S were restarted, by less are merely wrong.
 RESTART_S, NUDGE_S = 1.0, 1e-4
 DEFAULT_RATE = Fraction(25)
+# What a file may lack of the length it states, as headers round it, and count a frame too many.
+SHORT_S, SHORT_FRAMES = 0.2, 3
 
 
 class MediaClock:
@@ -66,10 +74,11 @@ class FileSource:
     """Every picture of a video file, upright, at its media time; also a network stream.
 
     The first picture is decoded when the source is opened: a file that holds none is refused at
-    once, and its size and rotation are known.
+    once, and its size and rotation are known. Pixels that are not square are made so. A file
+    that was cut off raises a SourceReadError after its last picture.
 
     Raises:
-        SourceOpenError: the file or stream cannot be opened or holds no picture.
+        SourceOpenError: the file or stream cannot be opened, holds no picture or tiny ones.
     """
 
     def __init__(self, uri: str, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -77,6 +86,7 @@ class FileSource:
 
         self.damaged = 0
         self._remote = "://" in uri
+        self._path = None if self._remote else Path(uri)
         self._uri = without_credentials(uri)
         self._clock = clock
         self._converter = VideoReformatter()
@@ -89,13 +99,17 @@ class FileSource:
             self._pictures = self._decode_all()
             self._first = self._first_picture()
             self._turn = orientation(self._first)
+            self._size = square_size(
+                self._first.width, self._first.height, self._stream.sample_aspect_ratio
+            )
             self.info = self._describe(uri)
+            check_size(self.info)
         except BaseException:
             self._container.close()
             raise
 
     def __iter__(self) -> Iterator[Frame]:
-        media, start_s = self._media_clock(), None
+        media, start_s, end_s = self._media_clock(), None, 0.0
         pictures = itertools.chain((self._first,), self._pictures)
         for index, picture in enumerate(pictures):
             if self._live:
@@ -104,7 +118,9 @@ class FileSource:
                 time_s = now - start_s
             else:
                 time_s = media.seconds(picture.pts)
+                end_s = time_s + self._length_s(picture)
             yield Frame(index, time_s, self._bgr(picture))
+        self._check_end(end_s)
 
     def __enter__(self) -> Self:
         return self
@@ -157,6 +173,32 @@ class FileSource:
             self._uri,
         )
 
+    def _length_s(self, picture: "VideoFrame") -> float:
+        if picture.duration and picture.time_base:
+            return float(picture.duration * picture.time_base)
+        return float(1 / (self.info.rate or DEFAULT_RATE))
+
+    def _check_end(self, end_s: float) -> None:
+        """Refuse a file of which a part is missing: it ends too early, and its own sizes say so.
+
+        Neither is enough alone. A good file may state more than its pictures last (the sound
+        goes on, the last frame stands), and one that was cut off may lack its index only. The
+        length of an MPEG program stream is not stated but estimated from what is there.
+
+        Raises:
+            SourceReadError: the file was cut off.
+        """
+        info, rate = self.info, self.info.rate or DEFAULT_RATE
+        promised_s = max(info.duration_s or 0.0, float((info.n_frames or 0) / rate))
+        estimated = self._container.format.name == "mpeg"
+        short = promised_s - end_s > max(SHORT_S, float(SHORT_FRAMES / rate))
+        if self._path is None or not (short or estimated) or not is_cut_off(self._path):
+            return
+        how = f"promises {promised_s:.1f} s and ends after {end_s:.1f} s"
+        if estimated:
+            how = f"ends after {end_s:.1f} s in the middle of a packet"
+        raise SourceReadError(f"{self._uri} was cut off: it {how}; copy it again.", self._uri)
+
     def _first_picture(self) -> "VideoFrame":
         try:
             first = next(self._pictures, None)
@@ -171,16 +213,16 @@ class FileSource:
         return first
 
     def _describe(self, uri: str) -> SourceInfo:
-        stream, container, first = self._stream, self._container, self._first
+        stream, container = self._stream, self._container
         duration_s = container.duration / 1e6 if container.duration else None
         if stream.duration and stream.time_base:
             duration_s = float(stream.duration * stream.time_base)
-        turned = self._turn[0]
+        width, height = reversed(self._size) if self._turn[0] else self._size
         return SourceInfo(
             uri=self._uri,
             label=self._uri if self._remote else Path(uri).name,
-            width=first.height if turned else first.width,
-            height=first.width if turned else first.height,
+            width=width,
+            height=height,
             live=self._live,
             rate=stream.average_rate or stream.guessed_rate or None,
             n_frames=None if self._live else stream.frames or None,
@@ -200,27 +242,5 @@ class FileSource:
 
     def _bgr(self, picture: "VideoFrame") -> NDArray[np.uint8]:
         """The picture upright, and as large as the first one even if the stream changes size."""
-        first = self._first
-        converted = self._converter.reformat(picture, first.width, first.height, "bgr24", threads=1)
-        bgr = np.asarray(converted.to_ndarray(), np.uint8)
-        transposed, mirrored, upside_down = self._turn
-        if transposed:
-            bgr = np.asarray(cv2.transpose(bgr), np.uint8)
-        if mirrored or upside_down:
-            code = -1 if mirrored and upside_down else int(mirrored)
-            bgr = np.asarray(cv2.flip(bgr, code), np.uint8)
-        return bgr
-
-
-def orientation(picture: "VideoFrame") -> tuple[bool, bool, bool]:
-    """Return how to set a picture upright: transpose, then mirror left-right, then up-down.
-
-    A display matrix (a b u, c d v, x y w) sends a pixel (p, q) to (a p + c q, b p + d q); phones
-    write quarter turns and mirrorings only, anything else is rounded to the nearest of these.
-    """
-    if (data := picture.side_data.get("DISPLAYMATRIX")) is None:
-        return False, False, False
-    a, b, _, c, d = np.frombuffer(bytes(cast("SideData", data)), np.int32)[:5].tolist()
-    if abs(b) > abs(a):
-        return True, c < 0, b < 0
-    return False, a < 0, d < 0
+        converted = self._converter.reformat(picture, *self._size, "bgr24", threads=1)
+        return set_upright(np.asarray(converted.to_ndarray(), np.uint8), self._turn)

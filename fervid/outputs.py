@@ -1,17 +1,20 @@
 """Which files a source's results go to, and the sinks that write them."""
 
 import json
+import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from os.path import commonpath
 from pathlib import Path
 from typing import Any, TextIO
 
-from fervid.config import STDOUT, RunConfig, refuse_existing
-from fervid.errors import SinkError
+from fervid.config import STDOUT, RunConfig, refuse_existing, without_credentials
+from fervid.errors import ConfigError, SinkError
+from fervid.interrupt import held_interrupt
 from fervid.sinks import SINKS, RunHeader, Sink
+from fervid.sinks.rows import header_record
 
 FILES = {"video": "annotated.mp4", "jsonl": "faces.jsonl", "parquet": "faces.parquet"}
 SUMMARY = "summary.json"
@@ -19,15 +22,15 @@ SUMMARY = "summary.json"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one source's results go: sink name -> path (None: standard output), and the summary."""
+    """Where one source's results go: (sink name, path or None for standard output), the summary."""
 
     source: str
-    sinks: dict[str, Path | None]
+    sinks: tuple[tuple[str, Path | None], ...]
     summary: Path | None = None
 
     def files(self) -> list[Path]:
         """Every file that will be written."""
-        paths = [path for path in self.sinks.values() if path is not None]
+        paths = [path for _, path in self.sinks if path is not None]
         return paths + ([self.summary] if self.summary else [])
 
 
@@ -38,40 +41,69 @@ def plan(config: RunConfig, sources: Sequence[str]) -> list[Target]:
     folder that all sources share.
 
     Raises:
-        ConfigError: an output exists and may not be overwritten.
+        ConfigError: an output exists and may not be overwritten, is a source, or is wanted twice.
     """
-    targets = [
-        _target(config, source, name) for source, name in zip(sources, _names(sources), strict=True)
-    ]
+    names = _names(sources) if config.output.out is not None else [Path()] * len(sources)
+    targets = [_target(config, source, name) for source, name in zip(sources, names, strict=True)]
+    _refuse_shared(targets)
     for target in targets:
         refuse_existing(target.files(), config.output.overwrite)
     return targets
 
 
+def _refuse_shared(targets: Sequence[Target]) -> None:
+    """Stop before two outputs, or an output and a source, would be one file."""
+    sources = {Path(target.source).resolve() for target in targets}
+    taken: dict[Path, str] = {}
+    for target in targets:
+        for path in target.files():
+            place = path.resolve()
+            if place in sources:
+                raise ConfigError(f"The output {path} is a source itself.", "output")
+            if place in taken:
+                raise ConfigError(
+                    f"The output {path} is wanted twice, for {taken[place]} and {target.source}; "
+                    "name each source once, and each output differently.",
+                    "output",
+                )
+            taken[place] = target.source
+
+
 def _target(config: RunConfig, source: str, name: Path) -> Target:
     output = config.output
-    sinks: dict[str, Path | None] = {}
-    for kind in SINKS:
-        path = getattr(output, kind)
-        if path is not None:
-            sinks[kind] = None if path == STDOUT else path
+    single = [(kind, getattr(output, kind)) for kind in SINKS if getattr(output, kind) is not None]
+    sinks = [(kind, None if path == STDOUT else path) for kind, path in single]
     if output.out is None:
-        return Target(source, sinks)
+        return Target(source, tuple(sinks))
     folder = output.out / name
-    sinks |= {kind: folder / file for kind, file in FILES.items() if kind not in sinks}
-    return Target(source, sinks, folder / SUMMARY)
+    sinks += [(kind, folder / file) for kind, file in FILES.items()]
+    return Target(source, tuple(sinks), folder / SUMMARY)
 
 
 def _names(sources: Sequence[str]) -> list[Path]:
     """A folder name for each source; two that would share one keep their suffixes."""
-    paths = [Path(source) for source in sources]
-    if len(paths) > 1:
-        root = commonpath([str(path.resolve().parent) for path in paths])
-        paths = [path.resolve().relative_to(root) for path in paths]
-    else:
-        paths = [Path(path.name) for path in paths]
-    bare = [path.with_suffix("") for path in paths]
+    files = {s: Path(s).absolute() for s in sources if not _is_device(s)}
+    try:
+        root = Path(os.path.commonpath([file.parent for file in files.values()]))
+    except ValueError:  # none, or on two drives
+        root = None
+    paths = []
+    for source in sources:
+        file = files.get(source, Path(_device_name(source)))
+        paths.append(file.relative_to(root) if root and source in files else Path(file.name))
+    bare = [path.with_suffix("") if path.name else path for path in paths]
     return [full if bare.count(name) > 1 else name for full, name in zip(paths, bare, strict=True)]
+
+
+def _is_device(source: str) -> bool:
+    return "://" in source or source.startswith("camera:")
+
+
+def _device_name(source: str) -> str:
+    """A file name for a stream or camera, without what no file name may hold."""
+    return re.sub(r"[^\w-]+", "-", without_credentials(source).partition("://")[2] or source).strip(
+        "-"
+    )
 
 
 @contextmanager
@@ -83,13 +115,15 @@ def open_sinks(target: Target, header: RunHeader, stdout: TextIO) -> Iterator[li
     """
     opened: list[Sink] = []
     try:
-        for kind, path in target.sinks.items():
+        for kind, path in target.sinks:
             opened.append(_open(kind, path, header, stdout))
         yield opened
     except BaseException:
-        _close(opened, quiet=True)
+        with held_interrupt():
+            _close(opened, quiet=True)
         raise
-    _close(opened, quiet=False)
+    with held_interrupt():
+        _close(opened, quiet=False)
 
 
 def _open(kind: str, path: Path | None, header: RunHeader, stdout: TextIO) -> Sink:
@@ -127,13 +161,14 @@ def write_summary(path: Path, header: RunHeader, figures: dict[str, Any]) -> Non
     """
     content = {
         "fervid": header.version,
-        "source": header.source.uri,
+        "source": header_record(header)["source"]["uri"],
         "model": header.model,
         "model_sha256": header.model_sha256,
         **figures,
         "config": header.config,
     }
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     try:
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise SinkError(f"{path} cannot be written ({error.strerror}).", str(path)) from error

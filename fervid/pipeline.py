@@ -18,7 +18,7 @@ from fervid.config import LabelConfig, RunConfig
 from fervid.crops import crop_boxes, crop_faces, residual_noise
 from fervid.explain import HeatmapStream, ProbabilityStream, aligned
 from fervid.faces import FaceDetector
-from fervid.filters import PAPER_CHOICE, FilterName, get_filter
+from fervid.filters import PAPER_CHOICE, FilterName, choose_filter, get_filter
 from fervid.labels import calibrate, doubts
 from fervid.noise import NoiseMeter
 from fervid.records import CAM_NAMES, F32, Faces, Frame, FrameResult, ModelOutput, Noise, Timings
@@ -139,8 +139,7 @@ class Pipeline:
         told = self._config.filter.filter
         if told != "auto":
             return told
-        table = {**PAPER_CHOICE, **self._card.filters}
-        return table[noise.kind]  # type: ignore[return-value]
+        return choose_filter(noise, {**PAPER_CHOICE, **self._card.filters})  # type: ignore[dict-item]
 
     def _crop(
         self, frame: Frame, faces: Faces, noise: Noise, name: FilterName

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,11 +13,13 @@ from rich.console import Console
 
 from fervid import __version__
 from fervid.backends import Backend, open_backend
-from fervid.capture import open_source
+from fervid.capture import Source, open_source
 from fervid.config import RunConfig
+from fervid.console import say
 from fervid.dashboard import open_display
 from fervid.draw import draw
-from fervid.errors import FervidError
+from fervid.errors import FervidError, SinkError
+from fervid.interrupt import held_interrupt
 from fervid.outputs import Target, open_sinks, plan, write_summary
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
@@ -74,9 +76,10 @@ def run(
                     if len(targets) == 1:
                         raise
                     failed.append(error)
-                    stderr.print(f"fervid: {error}", markup=False, soft_wrap=True)
+                    say(stderr, error)
     if failed:
-        raise FervidError(f"{len(failed)} of {len(targets)} sources failed; the others are done.")
+        others = "; the others are done" if len(failed) < len(targets) else ""
+        raise FervidError(f"{len(failed)} of {len(targets)} sources failed{others}.")
 
 
 @contextmanager
@@ -116,10 +119,18 @@ def _run_source(session: _Session, target: Target) -> None:
                 for result, more_ms in _results(frames, pipeline, sinks, config.explain.heatmap):
                     stats.observe(result, more_ms)
                     display.update(lambda: stats.snapshot(source.info))
-        finally:
-            if target.summary is not None and target.summary.parent.is_dir():
-                figures = {**stats.summary(), "damaged": source.damaged}
-                write_summary(target.summary, header, figures)
+        except BaseException:
+            with suppress(SinkError):  # the first error is the one to tell
+                _summarise(target, header, stats, source)
+            raise
+        _summarise(target, header, stats, source)
+
+
+def _summarise(target: Target, header: RunHeader, stats: RunStats, source: Source) -> None:
+    """Write the summary, if one is wanted and the outputs could be opened."""
+    if target.summary is not None and target.summary.parent.is_dir():
+        with held_interrupt():
+            write_summary(target.summary, header, {**stats.summary(), "damaged": source.damaged})
 
 
 def _results(
@@ -134,8 +145,9 @@ def _results(
         done = time.perf_counter()
         drawn = draw(frame.bgr, result, heatmap=heatmap) if pixels else None
         painted = time.perf_counter()
-        for sink in sinks:
-            sink.write(frame, result, drawn)
+        with held_interrupt():  # a frame is in all outputs or in none
+            for sink in sinks:
+                sink.write(frame, result, drawn)
         written = time.perf_counter()
         waited = analysed - began
         stages = {"wait": waited, "draw": painted - done, "write": written - painted}

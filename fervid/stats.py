@@ -177,7 +177,7 @@ class RunStats:
             live=source.live,
             frames=self._counts["frames"],
             n_frames=None if source.live else source.n_frames,
-            position_s=last.time_s if last else 0.0,
+            position_s=last.time_s + float(1 / source.rate if source.rate else 0) if last else 0.0,
             duration_s=None if source.live else source.duration_s,
             dropped=self._counts["dropped"],
             fps=self._rate.per_s(now),

@@ -1,10 +1,12 @@
 """Tiny clips made at test time: the grey level of a picture is its number."""
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 
 TICKS = 90_000
@@ -37,14 +39,20 @@ def clip(
     rotation: int = 0,
     pictures: Sequence[np.ndarray] | None = None,
     sound: str = "",
+    sound_s: float | None = None,
     tone_from_s: float = 0.0,
     options: dict[str, str] | None = None,
     title: str = "",
+    layout: dict[str, str] | None = None,
+    aspect: Fraction | None = None,
 ) -> Path:
-    """Write a clip of 25 frames a second, or with the times given, and return its path."""
+    """Write a clip of 25 frames a second, or with the times given, and return its path.
+
+    `options` are the encoder's, `layout` the container's; `aspect` is a pixel's width by height.
+    """
     pictures = pictures or [picture(n, size) for n in range(frames)]
     times = times or [n / 25 for n in range(len(pictures))]
-    with av.open(str(path), "w") as file:
+    with av.open(str(path), "w", options=layout or {}) as file:
         if title:
             file.metadata["title"] = title
         stream = file.add_stream(codec, rate=25, options=options or {})
@@ -52,6 +60,8 @@ def clip(
         stream.width, stream.height, stream.pix_fmt = *size, pixels
         if codec not in ("mpeg1video", "mpeg4", "gif"):
             stream.codec_context.time_base = Fraction(1, TICKS)
+        if aspect:
+            stream.codec_context.sample_aspect_ratio = aspect
         if rotation:
             stream.set_display_rotation(rotation)
         audio = file.add_stream(sound, rate=44_100, layout="mono") if sound else None
@@ -60,8 +70,25 @@ def clip(
             frame.pts, frame.time_base = round(time_s * TICKS), Fraction(1, TICKS)
             file.mux(stream.encode(frame))
         if audio is not None:
-            file.mux([*audio.encode(tone(times[-1] + 0.04, tone_from_s)), *audio.encode(None)])
+            heard = tone(sound_s or times[-1] + 0.04, tone_from_s)
+            file.mux([*audio.encode(heard), *audio.encode(None)])
         file.mux(stream.encode(None))
+    return path
+
+
+def cut(path: Path, share: float) -> Path:
+    """Cut a file off after a share of its bytes."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    return path
+
+
+def exif_jpeg(path: Path, shown: np.ndarray, orientation: int) -> Path:
+    """Write a picture as JPEG with an EXIF orientation (1 to 8), as phones do."""
+    jpeg = cv2.imencode(".jpg", shown)[1].tobytes()
+    entry = struct.pack(">HHIHxx", 0x0112, 3, 1, orientation)
+    exif = b"Exif\0\0" + struct.pack(">2sHIH", b"MM", 42, 8, 1) + entry + bytes(4)
+    path.write_bytes(jpeg[:2] + struct.pack(">HH", 0xFFE1, len(exif) + 2) + exif + jpeg[2:])
     return path
 
 

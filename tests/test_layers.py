@@ -9,10 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = {
-    0: ("errors",),
+    0: ("errors", "interrupt", "console"),
     1: ("records", "config", "card"),
     2: (
-        *("media", "containers", "capture", "faces", "tracks", "corruptions", "filters", "crops"),
+        *("media", "containers", "upright", "capture"),
+        *("faces", "tracks", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         "network",
     ),
@@ -26,7 +27,7 @@ LEVEL = {name: level for level, names in LAYERS.items() for name in names}
 HEAVY = {
     "mediapipe": {"faces"},
     "onnxruntime": {"backends"},
-    "av": {"media", "containers", "capture", "sinks"},
+    "av": {"media", "containers", "upright", "capture", "sinks"},
     "torch": {"network", "adcam", "checkpoint", "backends"},
     "pyarrow": {"sinks"},
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -9,12 +10,14 @@ import time
 
 import av
 import numpy as np
+import onnx
 import pyarrow.parquet as pq
 import pytest
 
+from fervid.card import CARD_KEY
 from fervid.cli import main
 from tests.clips import clip
-from tests.places import DATA, ROOT, SAMPLE, needs_data
+from tests.places import DATA, DEFAULT_MODEL, ROOT, SAMPLE, needs_data
 
 FILES = {"annotated.mp4", "faces.jsonl", "faces.parquet", "summary.json"}
 
@@ -98,6 +101,66 @@ def test_a_bad_file_gets_one_sentence(tmp_path, kind, capsys):
     assert len(said.splitlines()) == 1
 
 
+@pytest.fixture(scope="module")
+def bad_models(tmp_path_factory):
+    """Model files that are none: text, no card, a card that lies, outputs of the wrong shape."""
+    folder = tmp_path_factory.mktemp("models")
+    for suffix in ("onnx", "safetensors", "pt"):
+        (folder / f"text.{suffix}").write_text("no model at all")
+    (folder / "folder.onnx").mkdir()
+    network = onnx.load(str(DEFAULT_MODEL))
+    card = json.loads(next(p.value for p in network.metadata_props if p.key == CARD_KEY))
+    cards = {
+        "no_card": None,
+        "more_classes": {"classes": [*card["classes"], "bored"]},
+        "other_size": {"input_px": 2 * card["input_px"] + 1},
+        "odd_filter": {"filters": {"gaussian": "magic"}},
+        "odd_temperature": {"temperature": [1]},
+    }
+    for name, change in cards.items():
+        del network.metadata_props[:]
+        if change is not None:
+            network.metadata_props.add(key=CARD_KEY, value=json.dumps(card | change))
+        onnx.save(network, str(folder / f"{name}.onnx"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("text.onnx", "cannot be loaded"),
+        ("text.safetensors", "text.safetensors"),
+        ("text.pt", "is not .onnx or .safetensors"),
+        ("folder.onnx", "is a folder"),
+        ("no_card.onnx", "has no fervid card"),
+        ("more_classes.onnx", "7 outputs and its card 8 classes"),
+        ("other_size.onnx", "does not run as its card says"),
+        ("odd_filter.onnx", "'magic'"),
+        ("odd_temperature.onnx", "three numbers"),
+    ],
+)
+def test_a_wrong_model_gets_one_sentence(bad_models, name, says, capsys):
+    assert main([str(SAMPLE), "--model", str(bad_models / name), "--quiet"]) == 1
+    said = capsys.readouterr().err.strip()
+    assert says in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_model_that_needs_torch_says_so_where_there_is_none(tmp_path):
+    (tmp_path / "m.safetensors").write_bytes(b"")
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from fervid.cli import main\n"
+        f"sys.exit(main([{str(SAMPLE)!r}, '--model', {str(tmp_path / 'm.safetensors')!r}]))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert "fervid[torch]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "names"),
     [
@@ -107,8 +170,15 @@ def test_a_bad_file_gets_one_sentence(tmp_path, kind, capsys):
         ([str(SAMPLE), "--model", str(SAMPLE)], 1, "noisy_portrait.mp4"),
         ([str(SAMPLE), "--csv", "/proc/nowhere/rows.csv"], 1, "/proc/nowhere"),
         ([str(SAMPLE), "-o", "/proc/nowhere"], 1, "/proc/nowhere"),
+        (["."], 1, "folder"),
+        (["/"], 1, "folder"),
+        ([str(SAMPLE), str(SAMPLE), "-o", "never-made"], 2, "wanted twice"),
+        ([str(SAMPLE), "-o", "never", "--csv", "never/noisy_portrait/faces.jsonl"], 2, "twice"),
     ],
-    ids=["camera", "option", "no model", "wrong model", "unwritable file", "unwritable folder"],
+    ids=[
+        *("camera", "option", "no model", "wrong model", "unwritable file", "unwritable folder"),
+        *("folder", "root", "source twice", "output twice"),
+    ],
 )
 def test_a_mistake_gets_one_sentence_and_a_code(arguments, code, names, capsys):
     assert main([*arguments, "--quiet"]) == code
@@ -127,8 +197,45 @@ def test_one_bad_file_among_many_does_not_stop_the_others(short, tmp_path, capsy
     assert found == {"short"}
 
 
+def test_an_output_never_replaces_its_source(short, tmp_path, capsys):
+    source = tmp_path / "annotated" / "annotated.mp4"
+    source.parent.mkdir()
+    source.write_bytes(short.read_bytes())
+    assert main([str(source), "-o", str(tmp_path), "--overwrite", "--quiet"]) == 2
+    assert "is a source itself" in capsys.readouterr().err
+    assert source.read_bytes() == short.read_bytes()
+
+
+def test_data_on_stdout_take_nothing_from_the_folder(short, tmp_path):
+    command = [sys.executable, "-m", "fervid", str(short), "--jsonl", "-", "-o", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert {p.name for p in (tmp_path / "short").iterdir()} == FILES
+    assert done.stdout == (tmp_path / "short" / "faces.jsonl").read_text()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell closes the descriptor")
+def test_a_closed_standard_output_matters_only_to_data(short):
+    for more, code in ((["--quiet"], 0), (["--csv", "-"], 1)):
+        command = shlex.join([sys.executable, "-m", "fervid", str(short), *more])
+        done = subprocess.run(
+            f"{command} >&-", check=False, shell=True, capture_output=True, cwd=ROOT
+        )
+        assert done.returncode == code
+        assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="such names are Linux's")
+def test_a_name_that_is_no_text(short, tmp_path):
+    source = tmp_path / os.fsdecode(b"\xff.mp4")
+    source.write_bytes(short.read_bytes())
+    assert main([str(source), "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    (summary,) = (tmp_path / "out").rglob("summary.json")
+    assert "dcff.mp4" in json.loads(summary.read_text())["source"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals work otherwise on Windows")
-def test_ctrl_c_finishes_the_files(tmp_path):
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_finishes_the_files(tmp_path, times):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "fervid", str(SAMPLE), "-o", str(out)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -136,7 +243,9 @@ def test_ctrl_c_finishes_the_files(tmp_path):
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (journal.is_file() and journal.stat().st_size > 5000):
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert "Traceback" not in said

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fervid.card import ModelCard
-from fervid.errors import ModelLoadError
+from fervid.errors import BackendMissing, ModelLoadError
 from fervid.records import ModelOutput
 
 
@@ -53,12 +53,14 @@ def open_backend(path: Path, device: str = "auto", threads: int = 0) -> Backend:
         threads: threads inside the backend; 0 leaves the choice to the library.
 
     Raises:
-        ModelLoadError: the file is missing, has another suffix, or cannot be loaded.
+        ModelLoadError: the file is missing, has another suffix, cannot be loaded, or does not run
+            as its card says.
         CardError: it has no card.
         BackendMissing: the library that runs it is not installed.
     """
     if not path.is_file():
-        raise ModelLoadError(f"The model file {path} does not exist; check --model.")
+        what = "is a folder; name a file" if path.is_dir() else "does not exist; check --model"
+        raise ModelLoadError(f"The model file {path} {what}.")
     entry = BACKENDS.get(path.suffix)
     if entry is None:
         known = " or ".join(BACKENDS)
@@ -66,5 +68,36 @@ def open_backend(path: Path, device: str = "auto", threads: int = 0) -> Backend:
             f"The model file {path} is not {known}; export it with `python -m export onnx`."
         )
     module, _, name = entry.partition(":")
-    backend: Backend = getattr(import_module(module), name)(path, device, threads)
+    try:
+        make = getattr(import_module(module), name)
+    except ImportError as error:
+        raise BackendMissing(
+            f"{path} needs {error.name}, which is not installed here; "
+            "pip install 'fervid[torch]', or give an .onnx model.",
+            "torch",
+        ) from error
+    backend: Backend = make(path, device, threads)
+    try:
+        _try_out(backend, path)
+    except BaseException:
+        backend.close()
+        raise
     return backend
+
+
+def _try_out(backend: Backend, path: Path) -> None:
+    """Run one black picture, so that a model that does not fit its card is refused at once."""
+    card = backend.card
+    black = np.zeros((1, 3, card.input_px, card.input_px), np.float32)
+    try:
+        out = backend.run(black, np.zeros(1, np.float32), np.full(1, -1, np.int64))
+    except Exception as error:  # whatever the library makes of a graph that is not ours
+        reason = str(error).strip().splitlines()[0][:160]
+        raise ModelLoadError(
+            f"{path} does not run as its card says ({reason}); export it again."
+        ) from error
+    if out.logits.shape != (1, len(card.classes)):
+        raise ModelLoadError(
+            f"{path} has {out.logits.shape[1]} outputs and its card {len(card.classes)} classes; "
+            "export it again."
+        )

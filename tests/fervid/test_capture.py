@@ -1,5 +1,6 @@
 import itertools
 import os
+import re
 import socket
 import threading
 from fractions import Fraction
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 
 from fervid.capture import CAMERA_RETRIES, open_source
+from fervid.containers import is_cut_off
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.media import MediaClock
+from fervid.prefetch import Prefetch
 from tests import clips
 from tests.fakes import FakeCapture
 
@@ -77,6 +80,49 @@ def test_rotation_of_phone_clips_is_honoured(tmp_path, rotation, code):
     assert np.abs(frames[0].bgr.astype(int) - upright).mean() < 4
 
 
+@pytest.mark.parametrize(
+    ("orientation", "code"),
+    [
+        (1, None),
+        (3, cv2.ROTATE_180),
+        (6, cv2.ROTATE_90_CLOCKWISE),
+        (8, cv2.ROTATE_90_COUNTERCLOCKWISE),
+    ],
+)
+def test_rotation_beside_exif_is_honoured(tmp_path, orientation, code):
+    sideways = clips.picture(0)
+    sideways[:16, :16] = 200
+    _, frames = read(clips.exif_jpeg(tmp_path / "a.jpg", sideways, orientation))
+    upright = sideways if code is None else cv2.rotate(sideways, code)
+    assert frames[0].bgr.shape == upright.shape
+    assert np.abs(frames[0].bgr.astype(int) - upright).mean() < 4
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize(
+    ("aspect", "rotation", "size"),
+    [
+        (Fraction(2), 0, (128, 48)),
+        (Fraction(1, 2), 0, (64, 96)),
+        (Fraction(16, 11), 0, (93, 48)),
+        (Fraction(2), 90, (48, 128)),
+        (Fraction(9), 0, (64, 48)),
+        (Fraction(1001, 1000), 0, (64, 48)),
+    ],
+)
+def test_pixels_are_made_square_by_enlarging(tmp_path, name, aspect, rotation, size):
+    shown = clips.picture(0)
+    shown[:24, :32] = 200
+    path = clips.clip(tmp_path / name, pictures=[shown] * 3, aspect=aspect, rotation=rotation)
+    source, frames = read(path)
+    assert (source.info.width, source.info.height) == size
+    assert {f.bgr.shape for f in frames} == {(size[1], size[0], 3)}
+    bright = frames[0].bgr.mean(axis=2) > 110
+    assert bright.mean() == pytest.approx(0.25, abs=0.03)
+    corner = bright[: size[1] // 2] if rotation == 0 else bright[size[1] // 2 :]
+    assert corner[:, : size[0] // 2].mean() == pytest.approx(1, abs=0.1)
+
+
 def test_odd_sizes_and_sound(tmp_path):
     path = clips.clip(tmp_path / "odd.mkv", pixels="yuv444p", size=(63, 47), sound="aac")
     source, frames = read(path)
@@ -134,6 +180,37 @@ def test_what_cannot_be_opened_is_said_in_one_sentence(tmp_path, name, words):
     assert caught.value.uri == str(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "name of the video is empty"),
+        (".", "is a folder"),
+        ("/", "is a folder"),
+        ("x" * 5000, "name too long"),
+    ],
+)
+def test_names_that_no_file_can_have(name, words):
+    with pytest.raises(SourceOpenError, match=words) as caught:
+        open_source(name)
+    assert str(caught.value).endswith(".")
+    assert caught.value.uri == name
+
+
+@pytest.mark.parametrize("size", [(64, 8), (8, 64)])
+def test_tiny_pictures_are_refused(tmp_path, size):
+    path = clips.clip(tmp_path / "a.avi", "mpeg4", size=size)
+    with pytest.raises(SourceOpenError, match=rf"a\.avi .*{size[0]} x {size[1]} px.* 16 px"):
+        open_source(str(path))
+    capture = FakeCapture([clips.picture(0, size)])
+    with pytest.raises(SourceOpenError, match=r"camera 0 .* 16 px"):
+        open_source("0", capture_factory=capture)
+    assert capture.released == 1
+
+
+def test_sixteen_pixels_are_enough(tmp_path):
+    assert read(clips.clip(tmp_path / "a.mp4", size=(16, 16)))[1][0].bgr.shape == (16, 16, 3)
+
+
 def test_a_stream_that_does_not_answer_is_named_without_its_password():
     with pytest.raises(SourceOpenError, match="cannot be opened") as caught:
         open_source("rtsp://me:secret@127.0.0.1:9/cam")
@@ -163,14 +240,130 @@ def textured(count, size=clips.SIZE):
     return [(noise + clips.level(n) - 10).astype(np.uint8) for n in range(count)]
 
 
-@pytest.mark.parametrize("name", ["a.mkv", "a.ts"])
-def test_a_file_that_was_cut_off_ends_with_its_last_picture(tmp_path, name):
-    path = clips.clip(tmp_path / name, pictures=textured(20), options={"g": "1"})
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) * 2 // 3])
-    _, frames = read(path)
+FAST = {"movflags": "faststart"}
+
+
+def read_cut(path):
+    """The numbers of the pictures that came, and the error after them."""
+    got = []
+    with open_source(str(path)) as source, pytest.raises(SourceReadError) as caught:
+        got.extend(clips.number(frame.bgr) for frame in source)
+    return got, str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "layout", "sound"),
+    [
+        ("a.mp4", "libx264", FAST, ""),
+        ("a.mp4", "libx264", FAST, "aac"),
+        ("a.mkv", "libx264", None, ""),
+        ("a.mkv", "libx264", None, "aac"),
+        ("a.webm", "libvpx", None, ""),
+        ("a.avi", "mpeg4", None, ""),
+        ("a.avi", "mpeg4", None, "aac"),
+    ],
+)
+def test_a_file_that_was_cut_off_says_so_after_its_last_picture(
+    tmp_path, name, codec, layout, sound
+):
+    options = {"g": "1", "bf": "0"} if codec == "libx264" else {"g": "1"}
+    pictures = textured(20) * 2
+    path = clips.clip(
+        tmp_path / name, codec, pictures=pictures, options=options, layout=layout, sound=sound
+    )
+    got, message = read_cut(clips.cut(path, 0.6))
+    assert 3 <= len(got) < 36
+    assert got[:-1] == (list(range(20)) * 2)[: len(got) - 1]
+    promised, ended = re.fullmatch(
+        rf"{re.escape(str(path))} was cut off: it promises (.+) s and ends after (.+) s; copy it "
+        r"again\.",
+        message,
+    ).groups()
+    assert float(promised) == pytest.approx(1.6, abs=0.11)
+    assert float(ended) == pytest.approx(len(got) / 25, abs=0.11)
+
+
+@pytest.mark.parametrize("sound", ["", "mp2"])
+@pytest.mark.parametrize("name", ["a.mpg", "a.vob"])
+def test_an_mpeg_program_stream_that_ends_within_a_packet_was_cut_off(tmp_path, name, sound):
+    path = clips.clip(tmp_path / name, "mpeg1video", pictures=textured(20) * 2, sound=sound)
+    got, message = read_cut(clips.cut(path, 0.55))
+    assert 3 <= len(got) <= 40
+    assert re.search(
+        r"a\.\w+ was cut off: it ends after \d\.\d s in the middle of a packet; ", message
+    )
+
+
+def test_real_clips_that_were_cut_off(tmp_path):
+    for name in ("grid_bbaf2n.mpg", "hands_bird.mkv"):
+        path = tmp_path / name
+        path.write_bytes(clips.real(name).read_bytes())
+        got, message = read_cut(clips.cut(path, 0.5))
+        assert len(got) > 10
+        assert f"{name} was cut off" in message
+
+
+def test_prefetch_delivers_every_picture_before_it_says_that_the_file_was_cut_off(tmp_path):
+    path = clips.clip(tmp_path / "a.mkv", pictures=textured(20), options={"g": "1"})
+    n_frames = len(read_cut(clips.cut(path, 0.5))[0])
+    got = []
+    with (
+        Prefetch(open_source(str(path))) as frames,
+        pytest.raises(SourceReadError, match="cut off"),
+    ):
+        got.extend(frame.index for frame, _ in frames)
+    assert got == list(range(n_frames))
+
+
+def test_a_transport_stream_promises_nothing(tmp_path):
+    path = clips.clip(tmp_path / "a.ts", pictures=textured(20), options={"g": "1"})
+    _, frames = read(clips.cut(path, 2 / 3))
     assert 3 <= len(frames) < 20
     assert [clips.number(f.bgr) for f in frames[:-1]] == list(range(len(frames) - 1))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_what_states_more_than_its_pictures_last_was_not_cut_off(tmp_path, name):
+    path = clips.clip(tmp_path / name, sound="aac", sound_s=3.0, layout=FAST)
+    assert len(read(path)[1]) == 12
+
+
+def test_a_file_that_lacks_its_index_only_has_every_picture(tmp_path):
+    path = clips.cut(clips.clip(tmp_path / "a.mkv"), 0.99)
+    assert is_cut_off(path)
+    assert len(read(path)[1]) == 12
+
+
+def test_a_part_without_a_stated_size_is_no_sign_of_a_cut(tmp_path):
+    live = clips.clip(tmp_path / "live.mkv", layout={"live": "1"})
+    for path in (live, clips.clip(tmp_path / "a.mp4", layout={"movflags": "frag_keyframe"})):
+        assert not is_cut_off(path)
+        assert len(read(path)[1]) == 12
+    riff = tmp_path / "a.avi"
+    riff.write_bytes(b"RIFF\xff\xff\xff\xffAVI " + bytes(8))  # as written to a pipe
+    assert not is_cut_off(riff)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\0\0\0\x08ftyp" + b"\0\0\0\x01mdat" + (20).to_bytes(8, "big") + b"1234",
+        b"\0\0\0\x08ftyp" + b"\0\0\1\xe0mdat" + bytes(0x1D8),
+        b"\x1a\x45\xdf\xa3\x82ab" + b"\x18\x53\x80\x67\x40\x03abc",
+        b"RIFF\x06\0\0\0AVI 12" + b"RIFF\x05\0\0\0AVIX1",
+        b"\0\0\1\xba!" + bytes(7) + b"\0\0\1\xe0\0\x05hello",
+        b"\0\0\1\xbaD" + bytes(8) + b"\xfaab" + b"\0\0\1\xe0\0\x05hello\0\0\1\xb9",
+    ],
+    ids=["long box", "box", "matroska", "avi", "mpeg1", "mpeg2"],
+)
+def test_a_file_is_cut_off_where_its_last_part_lacks_a_byte(tmp_path, content):
+    path = tmp_path / "a"
+    path.write_bytes(content)
+    assert not is_cut_off(path)
+    path.write_bytes(content.removesuffix(b"\0\0\1\xb9")[:-1])
+    assert is_cut_off(path)
+    path.write_bytes(content + b"no such part, but something else")
+    assert not is_cut_off(path)
 
 
 def test_a_network_stream_is_live_and_timed_by_the_clock(tmp_path):

@@ -1,13 +1,17 @@
 """Calibration and doubt."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skimage import data
 
+from fervid import corruptions
 from fervid.card import ModelCard
 from fervid.config import LabelConfig
-from fervid.labels import LIT, calibrate, darkness, doubts
+from fervid.filters import gaussian_by_level
+from fervid.labels import LIT, blur, calibrate, darkness, doubts
 from fervid.records import Faces
 
 CARD = ModelCard(name="t", classes=("a", "b", "c"), input_px=48, uncertain_below=0.5)
@@ -76,6 +80,18 @@ def test_the_command_lines_limit_replaces_the_cards():
     assert doubts(p, faces(100), sharp(), LabelConfig(), CARD)[0] == ()
     strict = LabelConfig(confident_from=0.7)
     assert doubts(p, faces(100), sharp(), strict, CARD)[0] == ("confidence",)
+
+
+def test_an_enlarged_face_is_blurred_and_a_filtered_one_is_not():
+    """Pixels that were never there make doubt; noise that a filter has been at does not."""
+    face = cv2.resize(data.astronaut()[60:200, 154:294, 1], (48, 48), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(face, (14, 14), interpolation=cv2.INTER_AREA)
+    enlarged = cv2.resize(small, (48, 48), interpolation=cv2.INTER_CUBIC)
+    noisy = corruptions.gaussian(face, 0.2, np.random.default_rng(0))
+    filtered = gaussian_by_level(noisy, 0.2)
+    limit = LabelConfig().blurred_from
+    values = blur(np.stack([face, enlarged, cv2.GaussianBlur(face, (0, 0), 2), filtered]))
+    assert list(values >= limit) == [False, True, True, False]
 
 
 def test_darkness_by_hand():

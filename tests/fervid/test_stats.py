@@ -118,7 +118,7 @@ def test_snapshot_tells_the_last_frame_and_the_run(stats, clock):
         )
     shown = stats.snapshot(FILE)
     assert (shown.source, shown.frames, shown.dropped) == ("a.mp4", 5, 5)
-    assert (shown.fps, shown.elapsed_s, shown.position_s) == (4.0, 2.0, 0.4)
+    assert (shown.fps, shown.elapsed_s, shown.position_s) == (4.0, 2.0, 0.5)  # to the frame's end
     assert shown.stages[0] == ("detect", 4.0, pytest.approx(5.8))
     assert shown.stages[1] == ("write", 1.0, 1.0)
     assert shown.noise_kind == "speckle"
