@@ -1,4 +1,4 @@
-"""`python -m train fit | release | evaluate | noise`: make the models, and measure them."""
+"""`python -m train fit | release | evaluate | noise | gains`: make the models, and measure them."""
 
 import logging
 import sys
@@ -39,16 +39,21 @@ def fit(  # noqa: PLR0913  a command line has many options
 ) -> None:
     """Train a recipe, or go on where an earlier sitting stopped.
 
+    Several processes share the work with `accelerate launch -m train fit ...`, always as many as
+    the run began with.
+
     Args:
         recipe: name of a file in train/recipes, or a path to a TOML file.
         data: FER2013: the zip, the unpacked folder or the CSV.
-        weights: a torchvision ResNet-50 state dict to start from.
+        weights: a torchvision ResNet-50 state dict to start from; not used where a run goes on.
         minutes: stop after this time; the same command goes on later.
         runs: folder of the resume files.
         steps: stop at this step.
         workers: processes that prepare pictures.
         checkpoint_minutes: time between two writes of the resume file.
     """
+    from accelerate import PartialState
+
     from train.data import load_fer2013
     from train.fit import Session
     from train.fit import fit as run
@@ -58,6 +63,8 @@ def fit(  # noqa: PLR0913  a command line has many options
     folder = (runs or _runs()) / plan.name
     session = Session(folder, minutes, checkpoint_minutes * 60, workers, time.monotonic, steps)
     state, done = run(plan, load_fer2013(data), session, weights)
+    if not PartialState().is_main_process:
+        return
     said = "finished" if done else "stopped; the same command goes on from here"
     Console(stderr=True).print(f"{plan.name}: {said} at step {state.step}, {folder / 'resume.pt'}")
 
@@ -119,6 +126,19 @@ def noise(*, data: Path, seed: int = 0) -> None:
     from train.noise_fit import main_noise
 
     main_noise(data, seed=seed)
+
+
+@app.command
+def gains(*, data: Path) -> None:
+    """Print the tables by which fervid tells how much noise a crop is left with.
+
+    Args:
+        data: FER2013: the zip, the unpacked folder or the CSV.
+    """
+    from train.data import load_fer2013
+    from train.gains import tables
+
+    print(tables(load_fer2013(data)["train"][0]))
 
 
 def main() -> int:
