@@ -20,8 +20,10 @@ from fervid.network import ExpressionNet
 from train.calibration import fit_temperature
 from train.data import CLASSES, Split
 from train.recipe import Recipe
+from train.resume import start
 from train.robustness import CLEAN, DARK, NOISY, Plan, Setting, prepare, run_model
-from train.state import averaged, start
+from train.state import averaged
+from train.validate import SETTINGS as WATCHED
 
 CANDIDATES: tuple[FilterName, ...] = ("none", "gaussian", "median", "bilateral")
 DATA = "FER2013, 28,709 training images (Goodfellow et al. 2013)"
@@ -29,7 +31,7 @@ DATA = "FER2013, 28,709 training images (Goodfellow et al. 2013)"
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What the choices are made on: a seeded part of PublicTest."""
+    """What the choices are made on: a seeded part of the first half of PublicTest."""
 
     split: Split
     indices: "np.ndarray[tuple[int], np.dtype[np.int64]]"
@@ -46,13 +48,14 @@ def release(
         resume: the run's resume file.
         data: as `load_fer2013` returns it; only PublicTest is looked at.
         out: the .safetensors file to write.
-        n: images of PublicTest that choose the filters and fit the temperature.
+        n: images of PublicTest that choose the filters and fit the temperature, at most its half.
 
     Returns:
         The card.
 
     Raises:
-        DataError: there is no such run, or it has not reached its ResNet-50 yet.
+        DataError: there is no such run, it is of another recipe, or it has not reached its
+            ResNet-50 yet.
     """
     if not resume.is_file():
         raise DataError(f"There is no run at {resume}; start one with `python -m train fit`.")
@@ -60,10 +63,13 @@ def release(
     net = averaged(state.ema)
     if not isinstance(net, ExpressionNet):
         raise DataError(f"The run at {resume} is still at its slim stage; let it go on.")
-    card = _card(recipe, state.stage)
-    rng = np.random.default_rng(recipe.seed)
-    count = len(data["public"][1])
-    choice = _Choice(data["public"], np.sort(rng.permutation(count)[:n]), recipe.seed)
+    last = state.history[-1] if state.history else {}
+    metrics = {f"public_{name}": round(last[name], 4) for name, _ in WATCHED if name in last}
+    card = _card(recipe, state.stage).replace(metrics=metrics)
+    # Every second image: `evaluate` measures calibration on the others.
+    half = (len(data["public"][1]) + 1) // 2
+    chosen = 2 * np.random.default_rng(recipe.seed).permutation(half)[:n]
+    choice = _Choice(data["public"], np.sort(chosen), recipe.seed)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.safetensors"
         save_model(net, card, draft)

@@ -10,9 +10,11 @@ from skimage import data
 from fervid import corruptions
 from fervid.card import ModelCard
 from fervid.config import LabelConfig
-from fervid.filters import gaussian_by_level
+from fervid.filters import PAPER_CHOICE, gaussian_by_level, get_filter
 from fervid.labels import LIT, blur, calibrate, darkness, doubts
 from fervid.records import Faces
+from tests.places import DATA, needs_data
+from train.data import load_fer2013
 
 CARD = ModelCard(name="t", classes=("a", "b", "c"), input_px=48, uncertain_below=0.5)
 
@@ -85,13 +87,39 @@ def test_the_command_lines_limit_replaces_the_cards():
 def test_an_enlarged_face_is_blurred_and_a_filtered_one_is_not():
     """Pixels that were never there make doubt; noise that a filter has been at does not."""
     face = cv2.resize(data.astronaut()[60:200, 154:294, 1], (48, 48), interpolation=cv2.INTER_AREA)
-    small = cv2.resize(face, (14, 14), interpolation=cv2.INTER_AREA)
-    enlarged = cv2.resize(small, (48, 48), interpolation=cv2.INTER_CUBIC)
     noisy = corruptions.gaussian(face, 0.2, np.random.default_rng(0))
     filtered = gaussian_by_level(noisy, 0.2)
     limit = LabelConfig().blurred_from
-    values = blur(np.stack([face, enlarged, cv2.GaussianBlur(face, (0, 0), 2), filtered]))
+    values = blur(
+        np.stack([face, _enlarged(face, 14), cv2.GaussianBlur(face, (0, 0), 2), filtered])
+    )
     assert list(values >= limit) == [False, True, True, False]
+
+
+@needs_data
+def test_shares_of_real_faces_that_are_called_blurred():
+    """Prints what docs/decisions.md says: pytest -s -k called_blurred."""
+    faces = load_fer2013(DATA / "fer2013.zip")["public"][0][::6]
+    limit, found = LabelConfig().blurred_from, {}
+    for px in (48, 20, 16, 14):
+        found[f"{px} px"] = [_enlarged(face, px) for face in faces]
+    for sigma in (1, 1.5):
+        found[f"blur {sigma}"] = [cv2.GaussianBlur(face, (0, 0), sigma) for face in faces]
+    for number, (kind, levels) in enumerate(corruptions.PAPER_LEVELS.items()):
+        rng, name = np.random.default_rng(number), PAPER_CHOICE[kind]
+        noisy = [corruptions.CORRUPTIONS[kind](face, levels[-1], rng) for face in faces]
+        found[kind] = [get_filter(name)(face, 0.2) for face in noisy]
+    shares = {name: float((blur(np.stack(x)) >= limit).mean()) for name, x in found.items()}
+    print({n: f"{share:.1%}" for n, share in shares.items()})  # noqa: T201  for the decisions
+    assert max(shares[name] for name in ("48 px", *corruptions.PAPER_LEVELS)) < 0.01
+    assert min(shares["14 px"], shares["blur 1.5"]) > 0.95
+    assert shares["20 px"] < 0.05 < shares["16 px"]
+
+
+def _enlarged(face, px):
+    """A face that had only px x px pixels once."""
+    small = cv2.resize(face, (px, px), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (48, 48), interpolation=cv2.INTER_CUBIC)
 
 
 def test_darkness_by_hand():
