@@ -25,9 +25,10 @@ def onnx(model: Path, out: Path) -> None:
         model: a .safetensors file with a card.
         out: the .onnx file to write.
     """
-    from export.graph import export_onnx
+    from export.graph import check_writable, export_onnx
     from fervid.checkpoint import load_model, sha256
 
+    check_writable(out)
     net, card = load_model(model)
     export_onnx(net, card.replace(weights_sha256=sha256(model)), out)
     _say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
@@ -46,10 +47,11 @@ def quantize(
         images: how many calibrate; half of them carry noise.
         reduce_range: 7-bit weights, exact also on processors without VNNI.
     """
-    from export.graph import read_card
+    from export.graph import check_writable, read_card
     from export.pictures import calibration
     from export.quantize import quantize as run
 
+    check_writable(out)
     seen, eta, _ = calibration(data, read_card(model), images)
     run(model, out, seen, eta, reduce_range=reduce_range)
     _say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
@@ -61,27 +63,34 @@ def verify(
 ) -> None:
     """Compare an exported model with torch on PublicTest, and fail if it differs too much.
 
+    Each picture is looked at twice: clean, and with one of the paper's nine noises, filtered.
+
     Args:
         model: the .safetensors file.
         exported: the .onnx file made from it.
         data: FER2013: the zip, the unpacked folder or the CSV.
-        limit: use only the first so many images.
+        limit: use only the first so many images of each kind.
         threads: threads of both; 0 leaves the choice to the libraries.
     """
-    from export.parity import compare, enforce, outputs, time_ms
-    from export.pictures import validation
+    from export.parity import Kind, Parity, compare, enforce, outputs, time_ms
+    from export.pictures import noisy_validation, validation
 
     reference, other = open_backend(model, "cpu", threads), open_backend(exported, "cpu", threads)
+    found: dict[Kind, Parity] = {}
     seen, eta, labels = validation(data, reference.card, limit)
-    parity = compare(outputs(reference, seen, eta), outputs(other, seen, eta), labels)
-    table = Table("", exported.name, title=f"against {model.name}, {len(labels)} images")
-    for name, value in parity.rows():
-        table.add_row(name, value)
+    found["clean"] = compare(outputs(reference, seen, eta), outputs(other, seen, eta), labels)
+    seen, eta, labels = noisy_validation(data, reference.card, limit)
+    found["noisy"] = compare(outputs(reference, seen, eta), outputs(other, seen, eta), labels)
+    title = f"{exported.name} against {model.name}, {len(labels)} images"
+    table = Table("", *found, title=title)
+    for rows in zip(*(parity.rows() for parity in found.values()), strict=True):
+        table.add_row(rows[0][0], *(value for _, value in rows))
     for path in (model, exported):
         one, four = time_ms(path, (1, 4), threads)
         table.add_row(f"ms a face, {path.name}, batch 1 / 4", f"{one:.1f} / {four:.1f}")
     Console().print(table)
-    enforce(parity, other.card.precision)
+    for kind, parity in found.items():
+        enforce(parity, other.card.precision, kind)
 
 
 def _say(text: str) -> None:

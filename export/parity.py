@@ -1,9 +1,10 @@
 """Does an exported model say what the network says? Differences with their tolerances."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +13,46 @@ from fervid.backends import Backend, open_backend
 from fervid.errors import ExportError
 from fervid.records import CAM_NAMES, ModelOutput
 
-# Largest difference, relative to the reference's largest value. float32: rounding in another
-# order. int8: agreement of labels decides, the maps are compared by correlation.
+Kind = Literal["clean", "noisy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What int8 must reach: share of labels that agree, each heatmap's median correlation."""
+
+    agreement: float
+    cam_correlation: float
+
+
+# Largest difference, relative to the reference's largest value: rounding in another order.
 FLOAT_TOLERANCE = 1e-4
-INT8_AGREEMENT = 0.98
-INT8_CAM_CORRELATION = 0.9
+# The fused maps go back through layer4's ReLU masks: where an activation is 0 to the last bit,
+# rounding opens or shuts a mask and the map jumps (torch alone does, when its input moves by 1e-6).
+# So they are within the tolerance on this share of the pictures, the others on all.
+FUSED_CLOSE = 0.95
+FUSED = tuple(name.endswith("_fused") for name in CAM_NAMES)
+# int8: agreement of labels decides, the maps are compared by correlation. Clean: what this project
+# asks of its int8 form. Noisy: eta widens the range of the activations and more pictures lie near
+# the border of two classes, so rounding moves more; the first released model had 97.3 % and .952
+# on 600 pictures where clean ones had 98.5 % and .972 (`python -m export verify ... --limit 600`).
+# The bar lies below that by some six standard errors (.7 % at 600), and .1, for other networks.
+INT8: Mapping[Kind, Tolerance] = {"clean": Tolerance(0.98, 0.9), "noisy": Tolerance(0.93, 0.85)}
+FLAT = 1e-6  # a map whose range is this share of its largest value is constant
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How one model compares with the reference; errors relative to the reference's maximum."""
+    """How one model compares with the reference; errors relative to the reference's maximum.
 
+    `finite`: no output of either is NaN or infinite. `cams_close`: share of the pictures whose map
+    is within FLOAT_TOLERANCE.
+    """
+
+    finite: bool
     logits_error: float
     maps_error: float
     cams_error: tuple[float, ...]
+    cams_close: tuple[float, ...]
     cams_correlation: tuple[float, ...]
     agreement: float
     accuracy: float
@@ -33,16 +60,18 @@ class Parity:
 
     def rows(self) -> list[tuple[str, str]]:
         """The figures for a person."""
-        cams = zip(CAM_NAMES, self.cams_error, self.cams_correlation, strict=True)
+        columns = (self.cams_error, self.cams_close, self.cams_correlation)
+        cams = zip(CAM_NAMES, *columns, strict=True)
         return [
+            ("all outputs finite", "yes" if self.finite else "NO"),
             ("labels that agree", f"{self.agreement:.2%}"),
             ("accuracy, reference", f"{self.reference_accuracy:.2%}"),
             ("accuracy, this", f"{self.accuracy:.2%}"),
             ("logits, largest difference", f"{self.logits_error:.1e}"),
             ("class maps, largest difference", f"{self.maps_error:.1e}"),
             *(
-                (f"{name}, largest / median correlation", f"{e:.1e} / {c:.4f}")
-                for name, e, c in cams
+                (f"{name}, largest / close / correlation", f"{e:.1e} / {n:.1%} / {c:.4f}")
+                for name, e, n, c in cams
             ),
         ]
 
@@ -68,9 +97,11 @@ def compare(reference: ModelOutput, other: ModelOutput, labels: NDArray[np.int64
     same = chosen == said
     cams, theirs = reference.cams[same], other.cams[same]
     return Parity(
+        finite=_finite(reference) and _finite(other),
         logits_error=_relative(reference.logits, other.logits),
         maps_error=_relative(reference.maps, other.maps),
         cams_error=tuple(_relative(cams[:, v], theirs[:, v]) for v in range(cams.shape[1])),
+        cams_close=tuple(_close(cams[:, v], theirs[:, v]) for v in range(cams.shape[1])),
         cams_correlation=tuple(
             _correlation(cams[:, v], theirs[:, v]) for v in range(cams.shape[1])
         ),
@@ -80,31 +111,56 @@ def compare(reference: ModelOutput, other: ModelOutput, labels: NDArray[np.int64
     )
 
 
-def enforce(parity: Parity, precision: str) -> None:
+def enforce(parity: Parity, precision: str, kind: Kind = "clean") -> None:
     """Refuse a model that differs too much.
 
+    Args:
+        parity: from `compare`.
+        precision: of the exported model's card.
+        kind: of the pictures, which decides int8's tolerance.
+
     Raises:
-        ExportError: which figure is out of its tolerance.
+        ExportError: which figure is out of its tolerance; NaN is out of every one.
     """
-    if precision == "int8":
-        if parity.agreement < INT8_AGREEMENT:
-            raise ExportError(
-                f"int8 and torch agree on {parity.agreement:.2%} of the labels, "
-                f"less than {INT8_AGREEMENT:.0%}."
-            )
-        worst = min(parity.cams_correlation)
-        if worst < INT8_CAM_CORRELATION:
-            raise ExportError(
-                f"An int8 heatmap has a median correlation of {worst:.3f} with torch's, "
-                f"less than {INT8_CAM_CORRELATION}."
-            )
-        return
-    worst = max(parity.logits_error, parity.maps_error, *parity.cams_error)
-    if worst > FLOAT_TOLERANCE:
+    if not parity.finite:
         raise ExportError(
-            f"The graph differs from torch by {worst:.1e} of the largest value, "
-            f"more than {FLOAT_TOLERANCE:.0e}."
+            f"On {kind} pictures an output is NaN or infinite; train or export the model again."
         )
+    if precision == "int8":
+        _enforce_int8(parity, kind)
+        return
+    cams = tuple(e for e, fused in zip(parity.cams_error, FUSED, strict=True) if not fused)
+    worst = _largest((parity.logits_error, parity.maps_error, *cams))
+    if not min(parity.cams_close) >= FUSED_CLOSE:
+        raise ExportError(
+            f"On {kind} pictures only {min(parity.cams_close):.1%} of a heatmap's pictures agree "
+            f"with torch's, less than {FUSED_CLOSE:.0%}; export it again from these weights."
+        )
+    if not worst <= FLOAT_TOLERANCE:
+        raise ExportError(
+            f"On {kind} pictures the graph differs from torch by {worst:.1e} of the largest "
+            f"value, more than {FLOAT_TOLERANCE:.0e}; export it again from these weights."
+        )
+
+
+def _enforce_int8(parity: Parity, kind: Kind) -> None:
+    wanted = INT8[kind]
+    if not parity.agreement >= wanted.agreement:
+        raise ExportError(
+            f"On {kind} pictures int8 and torch agree on {parity.agreement:.2%} of the labels, "
+            f"less than {wanted.agreement:.0%}; quantize with more --images."
+        )
+    worst = -_largest(tuple(-value for value in parity.cams_correlation))
+    if not worst >= wanted.cam_correlation:
+        raise ExportError(
+            f"On {kind} pictures an int8 heatmap has a median correlation of {worst:.3f} with "
+            f"torch's, less than {wanted.cam_correlation}; quantize with more --images."
+        )
+
+
+def _largest(values: tuple[float, ...]) -> float:
+    """The largest value, NaN if any is: Python's own max lets a NaN go unseen."""
+    return float(np.max(values))
 
 
 def time_ms(path: Path, batches: tuple[int, ...], threads: int, repeats: int = 15) -> list[float]:
@@ -127,14 +183,45 @@ def time_ms(path: Path, batches: tuple[int, ...], threads: int, repeats: int = 1
     return found
 
 
+def _finite(output: ModelOutput) -> bool:
+    return all(bool(np.isfinite(part).all()) for part in (output.logits, output.maps, output.cams))
+
+
 def _relative(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    return float(np.abs(a - b).max(initial=0) / max(float(np.abs(a).max(initial=0)), 1e-12))
+    with np.errstate(invalid="ignore"):  # inf - inf is NaN, which `enforce` refuses
+        return float(np.abs(a - b).max(initial=0) / max(float(np.abs(a).max(initial=0)), 1e-12))
+
+
+def _close(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Share of the maps (N, h, w) that differ by no more than FLOAT_TOLERANCE; 1 without any."""
+    if not len(a):
+        return 1.0
+    least = FLOAT_TOLERANCE * max(float(np.abs(a).max()), 1e-12)
+    with np.errstate(invalid="ignore"):
+        return float((np.abs(a - b).max((1, 2)) <= least).mean())
 
 
 def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Median over images of the correlation of two stacks of maps (N, h, w)."""
-    a, b = (x.reshape(len(x), -1) for x in (a, b))
-    a, b = (x - x.mean(1, keepdims=True) for x in (a, b))
-    size = np.sqrt((a**2).sum(1) * (b**2).sum(1))
-    known = size > 1e-12
-    return float(np.median((a * b).sum(1)[known] / size[known])) if known.any() else 1.0
+    """Median over images of the correlation of two stacks of maps (N, h, w).
+
+    A map that is constant, or not finite, on one side only counts as 0; on both, not at all.
+    """
+    a_alive, b_alive = _alive(a), _alive(b)
+    either = a_alive | b_alive
+    if not either.any():
+        return 1.0
+    both = a_alive & b_alive
+    x, y = (m[both].astype(np.float64) for m in (a, b))
+    x, y = (m - m.mean((1, 2), keepdims=True) for m in (x, y))
+    size = np.sqrt((x**2).sum((1, 2)) * (y**2).sum((1, 2)))
+    found = np.zeros(len(a))
+    found[both] = (x * y).sum((1, 2)) / size
+    return float(np.median(found[either]))
+
+
+def _alive(maps: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which maps (N, h, w) are finite and not constant, bool (N,)."""
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(maps).all((1, 2)))
+    safe = np.where(finite[:, None, None], maps, 0)
+    alive = finite & (np.ptp(safe, (1, 2)) > FLAT * np.abs(safe).max((1, 2)))
+    return np.asarray(alive, np.bool_)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from fervid import corruptions
 from fervid.card import ModelCard
 from fervid.crops import normalise, prepare_thumbnail
+from fervid.errors import ConfigError
 from fervid.filters import PAPER_CHOICE, FilterName, get_filter
-from train.data import load_fer2013
+from train.data import Split, load_fer2013
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 
@@ -17,6 +18,8 @@ Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 def calibration(data: Path, card: ModelCard, n: int = 512, seed: int = 0) -> Batch:
     """Training pictures, half of them noisy at the paper's levels and filtered."""
     images, labels = load_fer2013(data)["train"]
+    if not 1 <= n <= len(labels):
+        raise ConfigError(f"--images must be from 1 to {len(labels)}, not {n}.", "images")
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(labels), n, replace=False)
     seen, etas = [], []
@@ -32,10 +35,24 @@ def calibration(data: Path, card: ModelCard, n: int = 512, seed: int = 0) -> Bat
 
 def validation(data: Path, card: ModelCard, limit: int | None = None) -> Batch:
     """PublicTest, clean; all of it or the first `limit` images."""
-    images, labels = load_fer2013(data)["public"]
-    images, labels = images[:limit], labels[:limit]
+    images, labels = _public(data, limit)
     seen = [prepare_thumbnail(image, card, get_filter("none"), 0) for image in images]
     return normalise(np.stack(seen), card), np.zeros(len(labels), np.float32), labels
+
+
+def noisy_validation(data: Path, card: ModelCard, limit: int | None = None, seed: int = 0) -> Batch:
+    """The same pictures, each under one of the paper's nine settings, filtered; eta above 0."""
+    images, labels = _public(data, limit)
+    rng = np.random.default_rng(seed)
+    seen, etas = zip(*(_noisy(image, card, rng) for image in images), strict=True)
+    return normalise(np.stack(seen), card), np.array(etas, np.float32), labels
+
+
+def _public(data: Path, limit: int | None) -> Split:
+    if limit is not None and limit < 1:
+        raise ConfigError(f"--limit must be at least 1, not {limit}.", "limit")
+    images, labels = load_fer2013(data)["public"]
+    return images[:limit], labels[:limit]
 
 
 def _noisy(
@@ -50,4 +67,4 @@ def _noisy(
     filter_fn = get_filter(name)
     clean, dirty = (prepare_thumbnail(x, card, filter_fn, rms) for x in (image, dirty))
     eta = float(np.sqrt(np.mean((dirty.astype(np.float32) - clean) ** 2))) / 255
-    return dirty, eta
+    return dirty, min(eta, card.eta_max)

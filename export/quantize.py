@@ -61,6 +61,9 @@ def quantize(
         eta: float32 (N,).
         reduce_range: 7-bit weights, exact on processors without VNNI, whose unsigned x signed
             products saturate.
+
+    Raises:
+        ExportError: the source is no ONNX model, or the result cannot be written.
     """
     card = read_card(source)
     with tempfile.TemporaryDirectory() as folder:

@@ -247,10 +247,13 @@ def load_torchvision(net: ExpressionNet, state: Mapping[str, Tensor]) -> list[st
         The names that the network has and the state dict lacks: the head and `*.eta_*`.
 
     Raises:
-        RuntimeError: a shape differs, or a key is left over.
+        RuntimeError: a shape differs, or a key is left over or lacking.
     """
     own = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
     result = net.load_state_dict(own, strict=False)
     if result.unexpected_keys:
         raise RuntimeError(f"Keys that no ResNet-50 has: {result.unexpected_keys[:3]}.")
+    missing = [k for k in result.missing_keys if not k.startswith("head.") and ".eta_" not in k]
+    if missing:
+        raise RuntimeError(f"Keys that a ResNet-50 has are lacking: {missing[:3]}.")
     return list(result.missing_keys)

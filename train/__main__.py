@@ -39,8 +39,8 @@ def fit(  # noqa: PLR0913  a command line has many options
 ) -> None:
     """Train a recipe, or go on where an earlier sitting stopped.
 
-    Several processes share the work with `accelerate launch -m train fit ...`, always as many as
-    the run began with.
+    Several GPUs share the work with `accelerate launch -m train fit ...`, several processes on CPUs
+    with `torchrun --nproc-per-node N -m train fit ...`; always as many as the run began with.
 
     Args:
         recipe: name of a file in train/recipes, or a path to a TOML file.

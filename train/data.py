@@ -2,8 +2,10 @@
 
 import csv
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +18,9 @@ CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SPLITS = {"Training": "train", "PublicTest": "public", "PrivateTest": "private"}
 PICTURES = (".jpg", ".png")
 SIZES = {"train": 28709, "public": 3589, "private": 3589}
+
+# What `zipfile` raises: no zip, damaged members, a way of packing it cannot read, a password.
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
 
 Split = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
@@ -31,7 +36,8 @@ def load_fer2013(path: Path) -> dict[str, Split]:
         and labels int64 (N,), in the order of the numbers in the file names or of the CSV.
 
     Raises:
-        DataError: the path is missing, or a split has no images.
+        DataError: the path is missing, something in it is damaged or not FER2013's, or a split has
+            no images.
     """
     if not path.exists():
         raise DataError(f"FER2013 is not at {path}; give --data the zip, the folder or the CSV.")
@@ -51,13 +57,19 @@ def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
             for name in archive.namelist():
                 if name.endswith(PICTURES):
                     yield name, archive.read(name)
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{path} is not a readable zip file ({error}).") from error
+    except _BAD_ZIP as error:
+        raise DataError(
+            f"{path} is not a readable zip file ({error}); fetch FER2013 again."
+        ) from error
 
 
 def _folder_members(path: Path) -> Iterator[tuple[str, bytes]]:
     for file in sorted(p for p in path.rglob("*") if p.suffix in PICTURES):
-        yield str(file.relative_to(path)), file.read_bytes()
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise DataError(f"{file} cannot be read ({error}).") from error
+        yield str(file.relative_to(path)), content
 
 
 def _from_pictures(members: Iterator[tuple[str, bytes]]) -> dict[str, Split]:
@@ -67,7 +79,8 @@ def _from_pictures(members: Iterator[tuple[str, bytes]]) -> dict[str, Split]:
         prefix, _, number = file.stem.partition("_")
         if prefix not in SPLITS or file.parent.name not in CLASSES or not number.isdecimal():
             continue
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        coded = np.frombuffer(content, np.uint8)
+        image = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE) if coded.size else None
         if image is None or image.shape != (48, 48):
             raise DataError(f"{name} is not a 48x48 picture; is this FER2013?")
         label = CLASSES.index(file.parent.name)
@@ -77,16 +90,28 @@ def _from_pictures(members: Iterator[tuple[str, bytes]]) -> dict[str, Split]:
 
 def _from_csv(path: Path) -> dict[str, Split]:
     found: dict[str, list[tuple[int, NDArray[np.uint8], int]]] = {s: [] for s in SIZES}
-    with path.open(newline="") as file:
-        for number, row in enumerate(csv.DictReader(file)):
-            try:
-                pixels = np.array(row["pixels"].split(), np.uint8).reshape(48, 48)
-                found[SPLITS[row["Usage"]]].append((number, pixels, int(row["emotion"])))
-            except (KeyError, ValueError, OverflowError) as error:
-                raise DataError(
-                    f"Row {number + 1} of {path} is not FER2013's ({error})."
-                ) from error
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for number, row in enumerate(csv.DictReader(file)):
+                split, pixels, label = _from_row(row, f"Row {number + 1} of {path}")
+                found[split].append((number, pixels, label))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{path} is not a readable CSV file ({error}); give --data FER2013's."
+        ) from error
     return {split: _stack(rows) for split, rows in found.items()}
+
+
+def _from_row(row: Mapping[str, Any], where: str) -> tuple[str, NDArray[np.uint8], int]:
+    """Split, pixels and label of a row; a cell that is missing is None."""
+    try:
+        pixels = np.array(row["pixels"].split(), np.uint8).reshape(48, 48)
+        split, label = SPLITS[row["Usage"]], int(row["emotion"])
+    except (KeyError, ValueError, OverflowError, AttributeError, TypeError) as error:
+        raise DataError(f"{where} is not FER2013's ({error}).") from error
+    if not 0 <= label < len(CLASSES):
+        raise DataError(f"{where} has the label {label}; FER2013's are 0 to {len(CLASSES) - 1}.")
+    return split, pixels, label
 
 
 def _stack(rows: list[tuple[int, NDArray[np.uint8], int]]) -> Split:

@@ -76,7 +76,12 @@ def _thumbnails(
     options: EvaluateOptions,
     stderr: Console,
 ) -> tuple[dict[str, Any], list[Table]]:
-    probe = Probe(_torch_net(model, backend.card, options.torch_model), options.snr_images)
+    weights = options.torch_model or _own_weights(model, backend.card)
+    net = _torch_net(model, backend.card, weights) if weights else None
+    of = "the model itself"
+    if weights and weights != model:
+        of = f"{weights.name}, the fp16 weights that {model.name} was made from"
+    probe = Probe(net, options.snr_images, of)
     names = ("public", "private") if options.split == "both" else (options.split,)
     chosen = {n: choose(len(splits[n][1]), options.limit, options.seed) for n in names}
     with _progress(work(chosen, probe), stderr) as tell:
@@ -84,14 +89,20 @@ def _thumbnails(
         return measure_thumbnails(backend, splits, chosen, plan, probe, tell)
 
 
-def _torch_net(model: Path, card: ModelCard, beside: Path | None) -> ExpressionNet | None:
-    """The network whose features give the SNR: the model itself, or the weights beside it."""
-    path = beside or model
-    if path.suffix != ".safetensors":
-        return None
-    net, _ = load_model(path)
-    if path != model and card.weights_sha256 not in ("", sha256(path)):
-        raise ModelLoadError(f"{model} was not made from {path}; give --torch-model its weights.")
+def _own_weights(model: Path, card: ModelCard) -> Path | None:
+    """The weights whose features give the SNR: the model itself, or those it was made from."""
+    if model.suffix == ".safetensors":
+        return model
+    beside = sorted(model.parent.glob("*.safetensors")) if card.weights_sha256 else ()
+    return next((path for path in beside if sha256(path) == card.weights_sha256), None)
+
+
+def _torch_net(model: Path, card: ModelCard, weights: Path) -> ExpressionNet:
+    net, _ = load_model(weights)
+    if weights != model and card.weights_sha256 not in ("", sha256(weights)):
+        raise ModelLoadError(
+            f"{model} was not made from {weights}; give --torch-model its weights."
+        )
     return net
 
 
@@ -165,19 +176,30 @@ def _said(options: EvaluateOptions) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names}
 
 
+def _stem(model: Path, options: EvaluateOptions) -> str:
+    """The files' name; whatever is measured otherwise than by default gets its own."""
+    parts = [f"{'in-frame' if options.in_frame else 'evaluate'}-{model.stem}"]
+    if (options.filter, options.filter_set) != ("auto", "tuned"):
+        parts += [options.filter, options.filter_set]
+    usual = EvaluateOptions()
+    for name, said in (
+        ("detector", "{}"),
+        ("split", "{}"),
+        ("limit", "{}"),
+        ("seed", "seed{}"),
+        ("snr_images", "snr{}"),
+    ):
+        value = getattr(options, name)
+        if value != getattr(usual, name):
+            parts.append(said.format(value))
+    return "-".join(parts)
+
+
 def _write(
     model: Path, figures: Mapping[str, Any], tables: Sequence[Table], options: EvaluateOptions
 ) -> list[Path]:
-    """Write JSON and Markdown; a choice of images or another filter gets its own name."""
-    stem = ("in-frame-" if options.in_frame else "evaluate-") + model.stem
-    if (options.filter, options.filter_set) != ("auto", "tuned"):
-        stem += f"-{options.filter}-{options.filter_set}"
-    if options.detector != "short":
-        stem += f"-{options.detector}"
-    if options.split != "both":
-        stem += f"-{options.split}"
-    if options.limit is not None:
-        stem += f"-{options.limit}"
+    """Write JSON and Markdown."""
+    stem = _stem(model, options)
     said = ", ".join(f"{name} {value}" for name, value in _said(options).items())
     about = figures["model"]
     head = (

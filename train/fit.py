@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -19,7 +20,8 @@ from train.data import Split
 from train.loader import Pictures, loader
 from train.progress import Progress
 from train.recipe import Recipe
-from train.state import State, averaged, next_stage, save, start
+from train.resume import save, start
+from train.state import State, averaged, next_stage
 from train.validate import validate
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,7 @@ def jitter(eta: Tensor, recipe: Recipe, step: int) -> Tensor:
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
     factor = torch.exp(torch.randn(eta.shape, generator=generator) * recipe.eta_jitter)
     kept = torch.rand(eta.shape, generator=generator) > 0.1
-    return eta * factor * kept
+    return eta * factor.to(eta.device) * kept.to(eta.device)
 
 
 def precision(recipe: Recipe) -> str:
@@ -93,14 +95,29 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, data: dict[str, Split], session: Session) -> None:
         self.recipe, self.data, self.session = recipe, data, session
-        self.accelerator = Accelerator(mixed_precision=precision(recipe))
+        # A stage that is not adaptive leaves a ResNet-50's eta terms out of the loss.
+        unused = any(not (stage.adaptive or stage.slim) for stage in recipe.stages)
+        self.accelerator = Accelerator(
+            mixed_precision=precision(recipe),
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=unused)],
+        )
+        self.main = self.accelerator.is_main_process  # validates, writes and speaks
         self.share = (self.accelerator.process_index, self.accelerator.num_processes)
         self.steps = stage_steps(recipe, len(data["train"][1]), self.share[1])
         self.resume = session.run_dir / "resume.pt"
-        self.writer = SummaryWriter(str(session.run_dir / "tensorboard"))
+        self.writer: SummaryWriter | None = None
 
     def run(self, state: State, stop: list[int]) -> tuple[State, bool]:
         """Train until the end, the time limit or a signal; the resume file is always current."""
+        if not self.main:
+            return self._run(state, stop)
+        self.writer = SummaryWriter(str(self.session.run_dir / "tensorboard"))
+        try:
+            return self._run(state, stop)
+        finally:
+            self.writer.close()
+
+    def _run(self, state: State, stop: list[int]) -> tuple[State, bool]:
         began = self.session.clock()
         while True:
             done = self._run_stage(state, stop, began)
@@ -118,8 +135,8 @@ class Trainer:
         return as_input(batch[0], self.recipe)
 
     def _save(self, state: State) -> None:
-        if self.accelerator.is_main_process:
-            save(state, self.resume)
+        if self.main:
+            save(state, self.resume, self.recipe, self.share[1])
 
     def _run_stage(self, state: State, stop: list[int], began: float) -> bool:
         end = sum(self.steps[: state.stage + 1])
@@ -130,7 +147,8 @@ class Trainer:
         )
         model, optimizer = self.accelerator.prepare(state.net, state.optimizer)
         saved = self.session.clock()
-        with Progress(sum(self.steps), state.step, self.session.clock) as bar:
+        total = sum(self.steps)
+        with Progress(total, state.step, self.session.clock, quiet=not self.main) as bar:
             for batch in batches:
                 loss = self._step(model, optimizer, state, batch)
                 bar.advance(f"stage {state.stage + 1}, {stage.px} px", loss)
@@ -187,7 +205,7 @@ class Trainer:
 
     def _after(self, state: State, pictures: Pictures, loss: float) -> None:
         """Log, and validate the averaged network once a pass."""
-        if not self.accelerator.is_main_process:
+        if self.writer is None:
             return
         if state.step % 20 == 0:
             self.writer.add_scalar("loss", loss, state.step)
@@ -215,9 +233,17 @@ def fit(
 
     Returns:
         The state, and whether the run is complete.
+
+    Raises:
+        DataError: the resume file is of another recipe or number of processes, or the weights do
+            not fit.
     """
     with _stop_flag() as stop:
-        began = time.strftime("%H:%M:%S")
-        state = start(recipe, session.run_dir / "resume.pt", weights)
-        log.info("%s: from step %d at %s, %s", recipe.name, state.step, began, precision(recipe))
-        return Trainer(recipe, data, session).run(state, stop)
+        trainer, began = Trainer(recipe, data, session), time.strftime("%H:%M:%S")
+        state = start(recipe, trainer.resume, weights, trainer.share[1])
+        if trainer.main and weights is not None and trainer.resume.is_file():
+            log.warning("%s is not used: the run goes on from %s", weights, trainer.resume)
+        if trainer.main:
+            said = precision(recipe)
+            log.info("%s: from step %d at %s, %s", recipe.name, state.step, began, said)
+        return trainer.run(state, stop)

@@ -12,16 +12,14 @@ import torch
 from numpy.typing import NDArray
 from scipy.integrate import simpson  # type: ignore[import-untyped]
 from scipy.stats import binomtest, bootstrap  # type: ignore[import-untyped]
-from torch import Tensor
 from torch.nn import functional
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from fervid.records import F32
+from train.ssim import ssim
 
 Bools = NDArray[np.bool_]
 
 MAP_PX = 112  # maps are compared at this size: DC depends on it
-WINDOW_PX = 7
 FLAT = 1e-6  # a map whose range is this share of its largest value is constant
 CHUNK = 256
 
@@ -137,8 +135,8 @@ def drift(clean: F32, noisy: F32) -> tuple[F32, F32]:
     ]
     if not parts:
         return np.zeros(0, np.float32), np.zeros(0, np.float32)
-    ssim, cosine = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return ssim, cosine
+    moved, cosine = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return moved, cosine
 
 
 def _drift(clean: F32, noisy: F32) -> tuple[F32, F32]:
@@ -146,23 +144,8 @@ def _drift(clean: F32, noisy: F32) -> tuple[F32, F32]:
     x, y = torch.from_numpy(a), torch.from_numpy(b)
     alive = a_alive & b_alive
     cosine = 1 - functional.cosine_similarity(x.flatten(1), y.flatten(1)).numpy()
-    ssim = 1 - _ssim(x, y).numpy()
-    return np.where(alive, ssim, np.float32(1)), np.where(alive, cosine.clip(0), np.float32(1))
-
-
-def _ssim(x: Tensor, y: Tensor) -> Tensor:
-    """SSIM (N,) of maps (N, H, W) in 0-1, over whole windows only."""
-    _, full = structural_similarity_index_measure(
-        x[:, None],
-        y[:, None],
-        gaussian_kernel=False,
-        kernel_size=WINDOW_PX,
-        data_range=1.0,
-        reduction="none",
-        return_full_image=True,
-    )
-    edge = WINDOW_PX // 2
-    return full[..., edge:-edge, edge:-edge].mean((1, 2, 3))
+    moved = 1 - ssim(a, b)
+    return np.where(alive, moved, np.float32(1)), np.where(alive, cosine.clip(0), np.float32(1))
 
 
 def chance_drift(maps: F32, rng: np.random.Generator) -> Mapping[str, tuple[F32, F32]]:

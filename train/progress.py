@@ -10,12 +10,18 @@ from rich.progress import Progress as RichProgress
 
 
 class Progress:
-    """Counts steps of a run; a context manager."""
+    """Counts steps of a run; a context manager. `quiet` ones say nothing."""
 
     def __init__(
-        self, total: int, done: int, clock: Callable[[], float], every_s: float = 60
+        self,
+        total: int,
+        done: int,
+        clock: Callable[[], float],
+        every_s: float = 60,
+        *,
+        quiet: bool = False,
     ) -> None:
-        self.console = Console(stderr=True)
+        self.console = Console(stderr=True, quiet=quiet)
         self.total, self.done, self.first = total, done, done
         self.clock, self.every_s = clock, every_s
         self.began = self.said = clock()

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from fervid.errors import ConfigError
 from fervid.network import RESNET50_BLOCKS
 from train.augment import AugmentConfig
+from train.ranges import fault
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -95,20 +96,23 @@ def load_recipe(name: str) -> Recipe:
     """Read a recipe by file name or by the name of one in train/recipes.
 
     Raises:
-        ConfigError: there is no such file, or a key in it is unknown or wrong.
+        ConfigError: there is no such file, or a key in it is unknown, or its value impossible.
     """
     path = Path(name) if Path(name).is_file() else RECIPES / Path(name).with_suffix(".toml").name
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise ConfigError(f"There is no recipe {name}; known recipes are {known}.", "recipe")
     try:
-        table = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.", "recipe") from error
-    stages = tuple(_build(Stage, stage, path) for stage in table.pop("stage", []))
-    if not stages:
+    parts, augment = table.pop("stage", []), table.pop("augment", {})
+    if not (isinstance(parts, list) and parts and all(isinstance(part, dict) for part in parts)):
         raise ConfigError(f"{path} has no [[stage]].", "stage")
-    augment = _build(AugmentConfig, table.pop("augment", {}), path)
+    if not isinstance(augment, dict):
+        raise ConfigError(f"{path}: augment must be a table, [augment].", "augment")
+    stages = tuple(_build(Stage, part, path) for part in parts)
+    augment = _build(AugmentConfig, augment, path)
     recipe: Recipe = _build(Recipe, {**table, "stages": stages, "augment": augment}, path)
     return recipe
 
@@ -121,6 +125,10 @@ def _build(kind: type, table: Mapping[str, Any], path: Path) -> Any:
             hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names)}."
             raise ConfigError(f"{path} has an unknown key {key}{hint}", key)
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    for key, value in values.items():
+        wrong = fault(kind, key, value)
+        if wrong:
+            raise ConfigError(f"{path}: {key} {wrong}, not {value!r}.", key)
     try:
         return kind(**values)
     except TypeError as error:

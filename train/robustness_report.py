@@ -26,6 +26,7 @@ Bools = NDArray[np.bool_]
 SHOWN_CAM = ExplainConfig().cam  # the one that fervid draws unless told otherwise
 TITLES = {"public": "PublicTest", "private": "PrivateTest"}
 NO_SNR = "not available from ONNX"
+WEIGHTS_WANTED = "Put the weights it was made from beside it, or name them with --torch-model FILE."
 
 
 def path_figures(outcomes: Sequence[Outcome], labels: I64, copies: Bools) -> dict[str, Any]:
@@ -196,14 +197,15 @@ def snr_table(split: str, part: Mapping[str, Any]) -> Table:
     """SNR of layer3 and layer4, plain and centred."""
     title = f"{TITLES[split]}: SNR of the features, dB"
     if part["snr"] is None:
-        return Table(title, ("SNR",), ((NO_SNR,),), "Give the weights with --torch-model FILE.")
+        return Table(title, ("SNR",), ((NO_SNR,),), WEIGHTS_WANTED)
     names = ("layer3", "layer3_centred", "layer4", "layer4_centred")
     rows = [
         (setting, *(figure(values[name], 1) for name in names))
         for setting, values in part["snr"]["settings"].items()
     ]
     note = (
-        f"Mean over {part['snr']['images']} images, estimated kind. Plain is the paper's formula; "
+        f"Mean over {part['snr']['images']} images, estimated kind; features of "
+        f"{part['snr']['features_of']}. Plain is the paper's formula; "
         "centred leaves out each channel's mean, which is positive after the ReLU and says nothing."
     )
     return Table(title, ("noise@48", *(n.replace("_", ", ") for n in names)), tuple(rows), note)

@@ -1,17 +1,14 @@
-"""What a training run remembers: networks, optimizer, and the file it is resumed from."""
+"""What a training run has in its hands: networks and optimizer, from stage to stage."""
 
-import pickle
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from fervid.checkpoint import load_model
 from fervid.errors import DataError
-from fervid.network import ExpressionNet, load_torchvision
+from fervid.network import ExpressionNet
 from train.data import CLASSES
 from train.recipe import Recipe, Stage
 from train.slim import SlimNet, embed
@@ -21,7 +18,7 @@ Network = ExpressionNet | SlimNet
 
 @dataclass
 class State:
-    """What a run remembers, and what its resume file holds."""
+    """What a run remembers, and what its resume file holds (train/resume.py)."""
 
     net: Network
     ema: AveragedModel
@@ -98,67 +95,6 @@ def make_ema(net: Network, recipe: Recipe) -> AveragedModel:
     """A moving average of weights and statistics."""
     average = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
     return AveragedModel(net, multi_avg_fn=average, use_buffers=True)
-
-
-def save(state: State, path: Path) -> None:
-    """Write the resume file; a kill in the middle leaves the previous one."""
-    content = {
-        "net": state.net.state_dict(),
-        "ema": state.ema.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-        "stage": state.stage,
-        "step": state.step,
-        "history": state.history,
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    torch.save(content, fresh)
-    fresh.replace(path)
-
-
-def start(recipe: Recipe, resume: Path, weights: Path | None) -> State:
-    """The state to go on from: the resume file's, or a new one.
-
-    Raises:
-        DataError: the recipe wants pretrained weights and none are given.
-    """
-    if resume.is_file():
-        content: dict[str, Any] = torch.load(resume, weights_only=True)
-        net = build(recipe, recipe.stages[content["stage"]])
-        state = State(net, make_ema(net, recipe), make_optimizer(net, recipe))
-        state.net.load_state_dict(content["net"])
-        state.ema.load_state_dict(content["ema"])
-        state.optimizer.load_state_dict(content["optimizer"])
-        state.stage, state.step = content["stage"], content["step"]
-        state.history = content["history"]
-        return state
-    net = build(recipe, recipe.stages[0])
-    if weights is not None:
-        load_weights(net, weights)
-    elif recipe.pretrained:
-        raise DataError(
-            f"The recipe {recipe.name} starts from ImageNet weights; give --weights FILE, "
-            "a torchvision ResNet-50 state dict."
-        )
-    return State(net, make_ema(net, recipe), make_optimizer(net, recipe))
-
-
-def load_weights(net: Network, path: Path) -> None:
-    """Start from a model of fervid's (.safetensors) or from torchvision's state dict (.pth).
-
-    Raises:
-        DataError: it does not fit the recipe's first stage, or that stage is slim.
-    """
-    if isinstance(net, SlimNet):
-        raise DataError(f"{path} is a ResNet-50, which cannot start the recipe's slim first stage.")
-    try:
-        if path.suffix == ".safetensors":
-            old, _ = load_model(path)
-            net.load_state_dict(old.state_dict())
-        else:
-            load_torchvision(net, torch.load(path, weights_only=True))
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise DataError(f"{path} does not fit the recipe's first stage ({error}).") from error
 
 
 def next_stage(state: State, recipe: Recipe, images: Tensor) -> State:

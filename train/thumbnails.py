@@ -35,10 +35,14 @@ FEWEST = 15  # images of half a split, under which nothing is said of calibratio
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probe:
-    """The network whose features give the SNR (None: not available), and on how many images."""
+    """The network whose features give the SNR (None: not available), and on how many images.
+
+    `of` says whose features they are.
+    """
 
     net: ExpressionNet | None
     images: int
+    of: str = "the model itself"
 
 
 def choose(n: int, limit: int | None, seed: int) -> I64:
@@ -105,6 +109,7 @@ def _snr(
     some = at[choose(len(at), probe.images, plan.seed)]
     return {
         "images": len(some),
+        "features_of": probe.of,
         "settings": feature_snr(probe.net, images, some, plan, tell),
     }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export.graph import export_onnx, read_card
-from export.parity import FLOAT_TOLERANCE, compare, enforce, outputs
+from export.parity import FLOAT_TOLERANCE, _correlation, compare, enforce, outputs
 from export.quantize import quantize
 from fervid.backends import open_backend
 from fervid.card import ModelCard
@@ -77,6 +77,81 @@ def outputs_of(logits):
     maps = np.ones((n, 2, 3, 3), np.float32)
     cams = np.random.default_rng(0).random((n, 4, 3, 3)).astype(np.float32)
     return ModelOutput(np.array(logits, np.float32), maps, cams)
+
+
+def test_a_map_that_is_constant_on_one_side_counts_as_0():
+    rng = np.random.default_rng(0)
+    live = rng.random((3, 3, 3)).astype(np.float32)
+    dead = np.full_like(live, 0.7)
+    half = np.concatenate([live[:1], dead[1:]])
+    assert _correlation(live, live) == pytest.approx(1)
+    assert _correlation(live, dead) == _correlation(dead, live) == _correlation(live, half) == 0
+    assert _correlation(half, half) == pytest.approx(1)  # constant on both sides says nothing
+    assert _correlation(live, np.full_like(live, np.nan)) == 0
+    assert _correlation(live[:0], dead[:0]) == 1
+
+
+@pytest.mark.parametrize("part", ["logits", "maps", "cams"])
+@pytest.mark.parametrize("precision", ["int8", "float32"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_model_with_nan_or_infinity_is_refused(part, precision, bad):
+    same = outputs_of([[2, 0], [0, 4]])
+    spoilt = np.array(getattr(same, part))
+    spoilt[0].flat[0] = bad
+    broken = ModelOutput(
+        **{"logits": same.logits, "maps": same.maps, "cams": same.cams, part: spoilt}
+    )
+    for pair in ((same, broken), (broken, same)):
+        with pytest.raises(ExportError, match="NaN or infinite"):
+            enforce(compare(*pair, np.array([0, 1])), precision)
+
+
+def test_a_model_with_dead_heatmaps_is_refused():
+    live = outputs_of([[2, 0], [0, 4]])
+    dead = ModelOutput(live.logits, live.maps, np.zeros_like(live.cams))
+    with pytest.raises(ExportError, match=r"correlation of 0\.000"):
+        enforce(compare(live, dead, np.array([0, 1])), "int8")
+
+
+@pytest.mark.parametrize(
+    ("figure", "precision"),
+    [
+        ({"agreement": np.nan}, "int8"),
+        ({"cams_correlation": (1, np.nan, 1, 1)}, "int8"),
+        ({"logits_error": np.nan}, "float32"),
+        ({"cams_error": (0, np.nan, 0, 0)}, "float32"),
+    ],
+)
+def test_a_figure_that_is_no_number_is_out_of_every_tolerance(figure, precision):
+    same = compare(outputs_of([[2, 0]]), outputs_of([[2, 0]]), np.array([0]))
+    with pytest.raises(ExportError, match="nan"):
+        enforce(dataclasses.replace(same, **figure), precision)
+
+
+def test_a_fused_map_may_jump_on_few_pictures_and_no_other_map_on_any():
+    def one_off(variant, n):
+        a = outputs_of([[2, 0]] * n)
+        cams = a.cams.copy()
+        cams[0, variant] += 0.1
+        return compare(a, dataclasses.replace(a, cams=cams), np.zeros(n, np.int64))
+
+    enforce(one_off(3, 40), "float32")
+    with pytest.raises(ExportError, match=r"only 90\.0%"):
+        enforce(one_off(3, 10), "float32")
+    with pytest.raises(ExportError, match="differs from torch"):
+        enforce(one_off(0, 40), "float32")
+
+
+def test_noisy_pictures_have_their_own_tolerances():
+    same = compare(outputs_of([[2, 0]]), outputs_of([[2, 0]]), np.array([0]))
+    enforce(dataclasses.replace(same, agreement=0.95), "int8", "noisy")
+    enforce(dataclasses.replace(same, cams_correlation=(1, 0.87, 1, 1)), "int8", "noisy")
+    with pytest.raises(ExportError, match=r"noisy pictures .* 92\.00%"):
+        enforce(dataclasses.replace(same, agreement=0.92), "int8", "noisy")
+    with pytest.raises(ExportError, match="noisy pictures an int8 heatmap"):
+        enforce(dataclasses.replace(same, cams_correlation=(1, 0.8, 1, 1)), "int8", "noisy")
+    with pytest.raises(ExportError, match="noisy pictures the graph differs"):
+        enforce(dataclasses.replace(same, logits_error=1e-3), "float32", "noisy")
 
 
 def test_compare_by_hand():

@@ -9,8 +9,9 @@ import torch
 
 from fervid.errors import DataError
 from train import fit as fitting
-from train.fit import Session, fit, save, start
+from train.fit import Session, fit
 from train.recipe import Recipe, Stage
+from train.resume import save, start
 
 SLIM = Stage(passes=0.5, px=16, blocks=(1, 2, 1, 1), slim=True, adaptive=False, last_stride=2)
 FULL = Stage(passes=0.5, px=16, blocks=(1, 2, 1, 1), last_stride=2)
@@ -103,7 +104,7 @@ def test_pretrained_weights_must_be_named(tmp_path):
 def test_a_kill_while_writing_leaves_the_previous_resume_file(tmp_path, monkeypatch):
     plan, path = recipe(SLIM), tmp_path / "resume.pt"
     state = start(plan, path, None)
-    save(state, path)
+    save(state, path, plan)
     before = path.read_bytes()
 
     def killed(content, file):
@@ -112,7 +113,7 @@ def test_a_kill_while_writing_leaves_the_previous_resume_file(tmp_path, monkeypa
 
     monkeypatch.setattr(fitting.torch, "save", killed)
     with pytest.raises(KeyboardInterrupt):
-        save(state, path)
+        save(state, path, plan)
     assert path.read_bytes() == before
 
 
@@ -120,5 +121,5 @@ def test_resume_brings_back_place_and_history(tmp_path):
     plan, path = recipe(SLIM), tmp_path / "resume.pt"
     state = start(plan, path, None)
     state.step, state.history = 7, [{"step": 7, "clean": 0.5}]
-    save(state, path)
+    save(state, path, plan)
     same(start(plan, path, None), state)

@@ -18,6 +18,7 @@ from train.calibration import (
     fit_temperature,
     mean_nll,
 )
+from train.ssim import ssim
 
 MAPS = arrays(np.float32, (3, 4, 5), elements=st.floats(0, 10, width=32))
 
@@ -37,6 +38,30 @@ def test_a_map_of_112_px_is_compared_as_scikit_image_does():
         want = structural_similarity(x, y, win_size=7, data_range=1.0, use_sample_covariance=False)
         assert ssim[i] == pytest.approx(1 - want, abs=1e-5)
         assert angle[i] == pytest.approx(cosine(x.ravel(), y.ravel()), abs=1e-5)
+
+
+@pytest.mark.parametrize("side", [6, 14, 112])
+def test_ssim_is_torchmetrics(side):
+    """Its windows that lie whole inside the map, with the same window and constants."""
+    import torch
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    raw = [np.concatenate([maps(3, side, n), maps(2, side, 9) ** (n + 3)]) for n in (1, 2)]
+    raw[0][0] = 0.7  # says nothing
+    a, b = (metrics.scaled_maps(x)[0] for x in raw)
+    _, full = structural_similarity_index_measure(
+        *(torch.from_numpy(x)[:, None] for x in (a, b)),
+        gaussian_kernel=False,
+        kernel_size=7,
+        data_range=1.0,
+        reduction="none",
+        return_full_image=True,
+    )
+    want = full[:, 0, 3:-3, 3:-3].mean((1, 2)).numpy()
+    np.testing.assert_allclose(ssim(a, b), want, atol=1e-4)
+    moved, _ = metrics.drift(*raw)
+    np.testing.assert_allclose(moved[1:], 1 - want[1:], atol=1e-4)
+    assert moved[0] == 1
 
 
 def test_scaling_comes_before_resizing():

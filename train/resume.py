@@ -1,0 +1,133 @@
+"""Where a training run starts: its resume file, given weights, or nothing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fervid.checkpoint import load_model
+from fervid.errors import DataError
+from fervid.network import load_torchvision
+from train.recipe import Recipe
+from train.slim import SlimNet
+from train.state import Network, State, build, make_ema, make_optimizer
+
+
+def save(state: State, path: Path, recipe: Recipe, processes: int = 1) -> None:
+    """Write the resume file; a kill in the middle leaves the previous one."""
+    content = {
+        "net": state.net.state_dict(),
+        "ema": state.ema.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "stage": state.stage,
+        "step": state.step,
+        "history": state.history,
+        "recipe": recipe.to_text(),
+        "processes": processes,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    torch.save(content, fresh)
+    fresh.replace(path)
+
+
+def start(
+    recipe: Recipe, resume: Path, weights: Path | None, processes: int | None = None
+) -> State:
+    """The state to go on from: the resume file's, or a new one.
+
+    Args:
+        recipe: of the run.
+        resume: the resume file, which need not exist.
+        weights: to start from where it does not; not used where it does.
+        processes: that will train; None if nothing is trained.
+
+    Raises:
+        DataError: the resume file is damaged or of another run, or the recipe wants pretrained
+            weights and none are given.
+    """
+    if resume.is_file():
+        return _resumed(recipe, resume, processes)
+    net = build(recipe, recipe.stages[0])
+    if weights is not None:
+        load_weights(net, weights)
+    elif recipe.pretrained:
+        raise DataError(
+            f"The recipe {recipe.name} starts from ImageNet weights; give --weights FILE, "
+            "a torchvision ResNet-50 state dict."
+        )
+    return State(net, make_ema(net, recipe), make_optimizer(net, recipe))
+
+
+def _resumed(recipe: Recipe, resume: Path, processes: int | None) -> State:
+    try:
+        content: dict[str, Any] = _loaded(resume)
+        _same_run(content, recipe, resume, processes)
+        net = build(recipe, recipe.stages[content["stage"]])
+        state = State(net, make_ema(net, recipe), make_optimizer(net, recipe))
+        state.net.load_state_dict(content["net"])
+        state.ema.load_state_dict(content["ema"])
+        state.optimizer.load_state_dict(content["optimizer"])
+        state.stage, state.step = content["stage"], content["step"]
+        state.history = content["history"]
+    except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
+        raise DataError(
+            f"{resume} is damaged or of another recipe ({_one_line(error)}); move it away, or "
+            "give another --runs folder."
+        ) from error
+    return state
+
+
+def _same_run(
+    content: Mapping[str, Any], recipe: Recipe, resume: Path, processes: int | None
+) -> None:
+    """Refuse another recipe or number of processes; older files say neither and are accepted."""
+    if content.get("recipe", recipe.to_text()) != recipe.to_text():
+        raise DataError(
+            f"{resume} is of a recipe {recipe.name} with other values; give this one another name "
+            "or another --runs folder."
+        )
+    before = content.get("processes", processes)
+    if processes is not None and before != processes:
+        raise DataError(
+            f"{resume} was made by {before} processes and cannot go on with {processes}; start as "
+            f"many, or give the recipe another name or another --runs folder."
+        )
+
+
+def load_weights(net: Network, path: Path) -> None:
+    """Start from a model of fervid's (.safetensors) or from torchvision's state dict (.pth).
+
+    Raises:
+        DataError: it does not fit the recipe's first stage, or that stage is slim.
+        ModelError: a .safetensors file cannot be loaded.
+    """
+    if isinstance(net, SlimNet):
+        raise DataError(f"{path} is a ResNet-50, which cannot start the recipe's slim first stage.")
+    try:
+        if path.suffix == ".safetensors":
+            old, _ = load_model(path)
+            net.load_state_dict(old.state_dict())
+            return
+        state = _loaded(path)
+        if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+            raise DataError(f"{path} holds no state dict; give torchvision's of a ResNet-50.")
+        load_torchvision(net, state)
+    except (RuntimeError, ValueError) as error:
+        raise DataError(
+            f"{path} does not fit the recipe's first stage ({_one_line(error)}); give "
+            "torchvision's state dict of a ResNet-50."
+        ) from error
+
+
+def _loaded(path: Path) -> Any:
+    """What a file of torch's holds; ValueError for whatever its reader makes of any other."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(_one_line(error)) from error
+
+
+def _one_line(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]
