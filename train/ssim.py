@@ -27,6 +27,5 @@ def ssim(a: F32, b: F32) -> F32:
 
 
 def _pair(x: F32, y: F32) -> float:
-    return float(
-        structural_similarity(x, y, win_size=WINDOW_PX, data_range=1.0, use_sample_covariance=False)
-    )
+    options = {"win_size": WINDOW_PX, "data_range": 1.0, "use_sample_covariance": False}
+    return float(structural_similarity(x, y, **options))  # type: ignore[no-untyped-call]
