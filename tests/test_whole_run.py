@@ -16,7 +16,7 @@ import pytest
 
 from fervid.card import CARD_KEY
 from fervid.cli import main
-from tests.clips import clip
+from tests.clips import clip, cut
 from tests.places import DATA, DEFAULT_MODEL, ROOT, SAMPLE, needs_data
 
 FILES = {"annotated.mp4", "faces.jsonl", "faces.parquet", "summary.json"}
@@ -186,6 +186,19 @@ def test_a_mistake_gets_one_sentence_and_a_code(arguments, code, names, capsys):
     assert names in said
     assert "Traceback" not in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_file_that_was_cut_off_keeps_what_it_had(short, tmp_path, capsys):
+    with av.open(str(short)) as file:
+        pictures = [f.to_ndarray(format="bgr24") for f in file.decode(video=0)]
+    path = tmp_path / "half.mp4"
+    cut(clip(path, pictures=pictures, size=(480, 270), layout={"movflags": "faststart"}), 0.6)
+    assert main([str(path), "-o", str(tmp_path), "--quiet"]) == 1
+    assert "was cut off" in capsys.readouterr().err
+    frames = json.loads((tmp_path / "half" / "summary.json").read_text())["frames"]
+    assert 0 < frames < len(pictures)
+    assert len((tmp_path / "half" / "faces.jsonl").read_text().splitlines()) == frames + 1
+    assert pq.read_table(tmp_path / "half" / "faces.parquet").num_rows > 0
 
 
 def test_one_bad_file_among_many_does_not_stop_the_others(short, tmp_path, capsys):
