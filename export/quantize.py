@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -20,8 +21,12 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from export.graph import read_card, write
 
 BATCH = 16
-# Only convolutions, and the additions between them, gain; the maps' own arithmetic stays float.
-QUANTIZED = ["Conv", "Add", "Relu", "MaxPool"]
+PERCENTILE = 99.99  # of the activations that set the scale: single outliers would coarsen the rest
+WEIGHT_STEPS = 63  # 7 bits with sign
+COARSE = 0.03  # rounding noise of a row of weights from which it is kept in float32
+# Sums, norms and the maps' own arithmetic stay float32: a residual stream that is rounded to 8 bits
+# at every block loses labels and gains no time (98.1 -> 98.6 % on 900 PublicTest images).
+QUANTIZED = ["Conv", "MaxPool"]
 
 
 class _Pictures(CalibrationDataReader):  # type: ignore[misc]
@@ -69,45 +74,51 @@ def quantize(
     with tempfile.TemporaryDirectory() as folder:
         prepared, rough = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        network = onnx.load(str(prepared))
         quantize_static(
             str(prepared),
             str(rough),
             _Pictures(images, eta),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=QUANTIZED,
-            nodes_to_exclude=_floats(onnx.load(str(prepared))),
+            nodes_to_exclude=_floats(network) + coarse(network),
             per_channel=True,
             reduce_range=reduce_range,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"CalibMovingAverage": True},
+            calibrate_method=CalibrationMethod.Percentile,
+            extra_options={"CalibPercentile": PERCENTILE},
         )
         write(onnx.load(str(rough)), card.replace(precision="int8"), path)
 
 
-def _floats(model: onnx.ModelProto) -> list[str]:
-    """Nodes that stay float32: the head's convolutions, and sums that feed no convolution.
+def coarse(model: onnx.ModelProto) -> list[str]:
+    """Convolutions whose weights 8 bits would spoil; they stay float32.
 
-    A residual sum (an Add whose result goes to a Relu) is quantized; the Adds of the adaptive
-    norms, of the input's light and of the maps are not.
+    A row with one large weight and many small ones, as a slim start leaves them (1 for the channel
+    that is passed on), rounds the small ones away. Its rounding noise, a step / sqrt(12) for each
+    weight, is compared with the norm of the row: .013 in ordinary rows, up to .15 in such.
     """
-    users: dict[str, list[onnx.NodeProto]] = {}
-    for node in model.graph.node:
-        for name in node.input:
-            users.setdefault(name, []).append(node)
-    sizes = {t.name: t.dims for t in model.graph.initializer}
+    weights = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     kept = []
     for node in model.graph.node:
-        if (
-            node.op_type == "Conv"
-            and sizes[node.input[1]][0] <= 64
-            and sizes[node.input[1]][2] == 1
-        ):
-            if sizes[node.input[1]][1] == 2048:  # the head and its tuned copy
-                kept.append(node.name)
-        elif node.op_type == "Add":
-            followers = users.get(node.output[0], [])
-            if not any(user.op_type == "Relu" for user in followers):
+        if node.op_type == "Conv":
+            rows = weights[node.input[1]]
+            rows = rows.reshape(len(rows), -1).astype(np.float64)
+            step = np.abs(rows).max(1) / WEIGHT_STEPS
+            size = np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
+            noise = step * np.sqrt(rows.shape[1] / 12) / size
+            if np.percentile(noise, 90) > COARSE:
                 kept.append(node.name)
     return kept
+
+
+def _floats(model: onnx.ModelProto) -> list[str]:
+    """The head's convolution and its tuned copy, which stay float32."""
+    sizes = {t.name: t.dims for t in model.graph.initializer}
+    shapes = {n.name: sizes[n.input[1]] for n in model.graph.node if n.op_type == "Conv"}
+    return [
+        name
+        for name, (out, inputs, side, _) in shapes.items()
+        if side == 1 and out <= 64 and inputs == 2048
+    ]

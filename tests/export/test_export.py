@@ -3,11 +3,12 @@
 import dataclasses
 
 import numpy as np
+import onnx
 import pytest
 
 from export.graph import export_onnx, read_card
 from export.parity import FLOAT_TOLERANCE, _correlation, compare, enforce, outputs
-from export.quantize import quantize
+from export.quantize import coarse, quantize
 from fervid.backends import open_backend
 from fervid.card import ModelCard
 from fervid.checkpoint import save_model
@@ -70,6 +71,17 @@ def test_the_card_travels_and_says_the_precision(files):
 @pytest.mark.slow
 def test_no_trace_of_the_machine_in_the_graph(files):
     assert b"site-packages" not in (files / "m8.onnx").read_bytes()
+
+
+def test_rows_with_one_large_weight_stay_float():
+    helper = onnx.helper
+    even = np.random.default_rng(0).normal(size=(8, 64, 1, 1)).astype(np.float32)
+    passed_on = even * 0.01
+    passed_on[range(8), range(8)] = 1
+    nodes = [helper.make_node("Conv", ["x", name], [f"y_{name}"], name) for name in ("a", "b")]
+    weights = [onnx.numpy_helper.from_array(w, n) for w, n in ((even, "a"), (passed_on, "b"))]
+    graph = helper.make_graph(nodes, "g", [], [], weights)
+    assert coarse(helper.make_model(graph)) == ["b"]
 
 
 def outputs_of(logits):
