@@ -1,5 +1,6 @@
 """int8: QDQ, per channel, unsigned activations, calibrated on training images."""
 
+import math
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,8 +40,9 @@ class _Pictures(CalibrationDataReader):  # type: ignore[misc]
     def _cut(
         images: NDArray[np.float32], eta: NDArray[np.float32]
     ) -> Iterator[dict[str, NDArray[Any]]]:
-        for start in range(0, len(images), BATCH):
-            part = slice(start, start + BATCH)
+        batch = math.gcd(len(images), BATCH)  # percentiles want batches of one size
+        for start in range(0, len(images), batch):
+            part = slice(start, start + batch)
             target = np.full(len(eta[part]), -1, np.int64)
             yield {"images": images[part], "eta": eta[part], "target": target}
 

