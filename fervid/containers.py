@@ -1,13 +1,14 @@
-"""Opening containers by PyAV, and whether one was cut off; refusals are said in one sentence.
+"""Opening containers by PyAV: what cannot be opened is said in one sentence.
 
 FFmpeg's errors become fervid's here and in media.py, for files and network streams alike.
 """
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
+from fervid.cut_off import MP4_BOXES
 from fervid.errors import SourceOpenError
+from fervid.noise_sample import MIN_SIDE
 from fervid.records import SourceInfo
 
 if TYPE_CHECKING:
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 
 LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms", "mmsh")
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 5.0
-# The noise estimator needs as many pixels on each side of a picture.
-MIN_SIDE_PX = 16
-MP4_BOXES = (b"ftyp", b"mdat", b"wide", b"free", b"moov")
-# What else MP4 and MOV files have outermost.
-MORE_BOXES = (b"moof", b"mfra", b"sidx", b"styp", b"skip", b"udta", b"uuid", b"meta", b"pnot")
-EBML_HEADER, MATROSKA_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
-# MPEG program streams are packs of packets, and a packet is 64 KiB at most: no packet that starts
-# in the first half of the tail reaches the end, so that two in a row must be right.
-PROGRAM_PACK, PROGRAM_PART, PROGRAM_TAIL = b"\x00\x00\x01\xba", rb"\x00\x00\x01[\xba-\xef]", 1 << 18
 
 
 def open_container(uri: str, shown: str) -> "InputContainer":
@@ -123,78 +115,17 @@ def video_stream(container: "InputContainer", shown: str) -> "VideoStream":
 
 
 def check_size(info: SourceInfo) -> None:
-    """Refuse a source whose pictures are too small to be judged.
+    """Refuse a source whose pictures are too small for the noise estimator.
 
     Raises:
         SourceOpenError: its pictures have less than 16 px on a side.
     """
-    if min(info.width, info.height) < MIN_SIDE_PX:
+    if min(info.width, info.height) < MIN_SIDE:
         raise SourceOpenError(
             f"The pictures of {info.label} are too small ({info.width} x {info.height} px); give "
-            f"a video of at least {MIN_SIDE_PX} px on each side.",
+            f"a video of at least {MIN_SIDE} px on each side.",
             info.uri,
         )
-
-
-def is_cut_off(path: Path) -> bool:
-    """Tell whether a file ends before one of its own parts does, by the sizes that they state.
-
-    It knows MP4 and MOV, Matroska and WebM, AVI, and MPEG program streams; of other files, and
-    of parts without a stated size, it says no.
-    """
-    if not path.is_file():
-        return False
-    size, starts = path.stat().st_size, [0]
-    with path.open("rb") as file:
-        if file.read(4) == PROGRAM_PACK and size > PROGRAM_TAIL:
-            tail = file.seek(size - PROGRAM_TAIL)
-            parts = re.finditer(PROGRAM_PART, file.read(PROGRAM_TAIL // 2))
-            starts = [tail + part.start() for part in parts]
-        ends = (_end_of_parts(file, start, size) for start in starts)
-        return next((end for end in ends if end >= size), size) > size
-
-
-def _end_of_parts(file: BinaryIO, start: int, size: int) -> int:
-    """Go from part to part; return where the last one ends, 0 where something else comes."""
-    while start < size:
-        file.seek(start)
-        if not (length := _part_length(file.read(16))):
-            return 0
-        start += length
-    return start
-
-
-def _part_length(head: bytes) -> int:
-    """The bytes of a part of a file, from its first 16; 0 where they do not tell."""
-    if head[:4] == b"RIFF":
-        length = int.from_bytes(head[4:8], "little")
-        return 0 if length == 0xFFFFFFFF else 8 + length
-    if head[:4] in (EBML_HEADER, MATROSKA_SEGMENT):
-        return _ebml_length(head)
-    # Before MPEG's packets, as the length of a box can look like the start of one.
-    if head[4:8] in MP4_BOXES + MORE_BOXES:
-        length = int.from_bytes(head[:4], "big")
-        return int.from_bytes(head[8:16], "big") if length == 1 else length
-    return _program_length(head) if head[:3] == PROGRAM_PACK[:3] else 0
-
-
-def _ebml_length(head: bytes) -> int:
-    """The same for an element of Matroska; one that is written live has a size of all ones."""
-    width = 9 - int.from_bytes(head[4:5], "big").bit_length()  # the leading zeros of the size tell
-    unknown = (1 << 7 * width) - 1
-    length = int.from_bytes(head[4 : 4 + width], "big") & unknown
-    return 0 if width > 8 or length == unknown else 4 + width + length
-
-
-def _program_length(head: bytes) -> int:
-    """The same for an MPEG program stream: a pack's header, its end code, or a packet."""
-    code = int.from_bytes(head[3:4], "big")
-    if code == 0xBA:  # MPEG-2 marks itself in its fifth byte and adds up to 7 bytes of stuffing
-        stuffing = int.from_bytes(head[13:14], "big") & 7
-        return 14 + stuffing if b"\x40" <= head[4:5] < b"\x80" else 12
-    if code == 0xB9:
-        return 4
-    return 6 + int.from_bytes(head[4:6], "big") if code > 0xBA else 0
 
 
 def is_live(uri: str, container: "InputContainer") -> bool:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from fervid.config import without_credentials
 from fervid.containers import (
     check_size,
-    is_cut_off,
     is_live,
     open_container,
     reason,
     video_stream,
 )
+from fervid.cut_off import is_cut_off
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.records import Frame, SourceInfo
 from fervid.upright import orientation, set_upright, square_size

@@ -25,7 +25,8 @@ def main(source, out, *seconds):
     frames = frames_at(source, map(float, seconds))
     frames += [np.zeros_like(frames[0])] * (len(frames) % 2)
     rows = [np.hstack(frames[n : n + 2]) for n in range(0, len(frames), 2)]
-    cv2.imwrite(out, np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 85] if out.endswith(".jpg") else []
+    cv2.imwrite(out, np.vstack(rows), quality)
 
 
 if __name__ == "__main__":

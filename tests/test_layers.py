@@ -12,7 +12,7 @@ LAYERS = {
     0: ("errors", "interrupt", "console"),
     1: ("records", "config", "card"),
     2: (
-        *("media", "containers", "upright", "capture"),
+        *("media", "containers", "upright", "cut_off", "capture"),
         *("faces", "tracks", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         "network",

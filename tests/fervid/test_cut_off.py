@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fervid.capture import open_source
-from fervid.containers import is_cut_off
+from fervid.cut_off import is_cut_off
 from fervid.errors import SourceReadError
 from fervid.prefetch import Prefetch
 from tests import clips
