@@ -32,7 +32,9 @@ from fervid.config import (
     LabelConfig,
     ModelConfig,
     OutputConfig,
+    ReadConfig,
     RunConfig,
+    WindowConfig,
     refuse_existing,
 )
 from fervid.console import say
@@ -42,6 +44,8 @@ Run = Callable[..., object]
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 SECTIONS: dict[type, str] = {
+    ReadConfig: "Reading",
+    WindowConfig: "Window",
     OutputConfig: "Outputs",
     FilterConfig: "Noise",
     FaceConfig: "Faces",
@@ -49,6 +53,7 @@ SECTIONS: dict[type, str] = {
     ExplainConfig: "Heatmaps",
     ModelConfig: "Model",
 }
+WITH_NEGATIVES = (WindowConfig, OutputConfig, ExplainConfig)  # flags that are on by themselves
 SHORT = {"out": "-o", "quiet": "-q", "verbose": "-v"}
 USAGE_LINE = "Usage: fervid SOURCE... [-o DIR] [OPTIONS]\n       fervid --camera N [OPTIONS]"
 WELCOME = """\
@@ -104,7 +109,7 @@ def _parse(tokens: list[str], stderr: Console) -> RunConfig | None:
     config: RunConfig | None = _app()(_join_dashes(tokens), error_console=stderr)
     if config is None:
         return None
-    if not config.sources and config.camera is None:
+    if not config.all_sources():
         raise ConfigError("No source given; name a video file or --camera N.", "sources")
     out = config.output.out
     if out is not None and out.exists() and not out.is_dir():
@@ -117,7 +122,7 @@ def _parse(tokens: list[str], stderr: Console) -> RunConfig | None:
 def _app() -> App:
     """The parser: `RunConfig` with the options of its sections side by side."""
     for order, (section, title) in enumerate(SECTIONS.items(), start=2):
-        negative = "no-" if section is ExplainConfig else ()  # the one flag that is on by itself
+        negative = "no-" if section in WITH_NEGATIVES else ()
         group = Group(title, sort_key=order)
         flatten = Parameter(name="*", group=group, negative_bool=negative)
         flatten(section)  # cyclopts' mark on a class, as its decorator would set it

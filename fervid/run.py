@@ -62,7 +62,7 @@ def run(
             several sources the others are still analysed, and the error at the end counts.
         KeyboardInterrupt: interrupted; outputs are closed and readable.
     """
-    sources = list(config.sources) if config.camera is None else [f"camera:{config.camera}"]
+    sources = config.all_sources()
     targets = plan(config, sources)
     failed: list[FervidError] = []
     with _model_file(config) as path:

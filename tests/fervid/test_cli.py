@@ -65,7 +65,7 @@ def test_help_shows_every_option_with_default_and_unit(capsys, monkeypatch, flag
     ):
         assert words in out
     titles = re.findall(r"╭─ ([\w ]+) ─", out)
-    assert titles[:3] == ["Sources and display", "Outputs", "Noise"]
+    assert titles[:4] == ["Sources and display", "Reading", "Window", "Outputs"]
     assert "[default: False]" not in out
     assert max(len(line) for line in out.splitlines()) <= 100
 
@@ -97,7 +97,7 @@ def test_flags_reach_their_sections():
 
 def test_flags_not_given_leave_the_defaults():
     assert parsed("a.mp4", "b.mp4") == RunConfig(("a.mp4", "b.mp4"))
-    assert parsed("--camera", "0") == RunConfig(camera=0)
+    assert parsed("--camera", "0") == RunConfig(camera=(0,))
 
 
 def test_sources_may_stand_anywhere_and_look_like_options():
@@ -121,7 +121,7 @@ def test_a_dash_is_standard_output(argv):
         (["a.mp4", "--jsonl"], "--jsonl requires an argument"),
         (["a.mp4", "--jsonl", "-", "--csv", "-"], "Only one output can go to standard output"),
         (["a.mp4", "--video", "-"], "--video cannot be written to standard output"),
-        (["a.mp4", "--camera", "0"], "Give files or --camera, not both at once."),
+        (["--camera", "-1"], "--camera must be at least 0, not -1."),
         (["-o", "results"], "No source given; name a video file or --camera N."),
         (["train", "fit", "x.toml"], "it needs a source checkout: `python -m train`"),
         (["export", "--help"], "it needs a source checkout: `python -m export`"),

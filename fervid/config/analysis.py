@@ -1,0 +1,98 @@
+"""The sections that say how frames are analysed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fervid.config.section import Section, within
+
+FilterChoice = Literal["auto", "none", "gaussian", "median", "bilateral"]
+FilterSetName = Literal["tuned", "paper-table1", "paper-table3"]
+CamName = Literal["gradcam", "adaptive", "gradcam_fused", "adaptive_fused"]
+Detector = Literal["short", "full"]
+Device = Literal["auto", "cpu"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterConfig(Section):
+    """How noise is filtered.
+
+    Attributes:
+        filter: Filter for the face crops; auto chooses by the kind of noise, frame by frame.
+        filter_set: Strength of the filters: tuned to the measured level, or as in either table of
+            the paper.
+    """
+
+    filter: FilterChoice = "auto"
+    filter_set: FilterSetName = "tuned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig(Section):
+    """The expression network and what runs it.
+
+    Attributes:
+        model: Model file (.onnx or .safetensors) instead of the one that comes with fervid.
+        device: Where the network runs; auto is the CPU for .onnx files, and CUDA where PyTorch has
+            it for .safetensors.
+        threads: Threads of the network; 0 leaves the number to the library.
+    """
+
+    model: Path | None = None
+    device: Device = "auto"
+    threads: int = within(0, 0, 1024)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceConfig(Section):
+    """Which faces are looked for.
+
+    Attributes:
+        detector: Detector model: short for faces near the camera (also the better one in noise),
+            full for small ones.
+        min_score: Score from which a detection counts as a face, 0-1.
+        min_face_px: Width under which a face is left out, in pixels of the frame.
+        max_faces: Most faces in a frame; the largest are kept.
+    """
+
+    detector: Detector = "short"
+    min_score: float = within(0.5, 0, 1)
+    min_face_px: int = within(20, 1)
+    max_faces: int = within(16, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainConfig(Section):
+    """How a label is explained.
+
+    Attributes:
+        cam: Kind of heatmap: Grad-CAM or adaptive CAM, of the last layer or fused over two.
+        heatmap: Draw the heatmap into the video.
+        heatmap_smooth_s: Time constant over which a face's heatmap is smoothed, in seconds; 0 is
+            not at all.
+    """
+
+    cam: CamName = "adaptive_fused"
+    heatmap: bool = True
+    heatmap_smooth_s: float = within(0.3, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelConfig(Section):
+    """How probabilities become a label, and when a label is called uncertain.
+
+    Attributes:
+        smooth_s: Time constant over which a face's probabilities are smoothed, in seconds; 0 is
+            not at all.
+        confident_from: Confidence under which a label is uncertain, 0-1; by default the model's
+            own.
+        small_px: Face width under which a label is uncertain, in pixels of the frame.
+        blurred_from: Blur from which a label is uncertain, 0 (sharp) to 1.
+        dark_from: Darkness from which a label is uncertain, 0 (bright) to 1.
+    """
+
+    smooth_s: float = within(0.5, 0)
+    confident_from: float | None = within(None, 0, 1)
+    small_px: int = within(32, 0)
+    blurred_from: float = within(0.7, 0, 1)
+    dark_from: float = within(0.7, 0, 1)

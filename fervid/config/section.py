@@ -1,0 +1,42 @@
+"""What the sections of the configuration have in common: limits and closed sets, checked once."""
+
+import dataclasses
+import math
+from dataclasses import field
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from fervid.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def within(default: T, low: float, high: float = math.inf) -> T:
+    """A field whose value, unless None, lies between two limits."""
+    limited: T = field(default=default, metadata={"limits": (low, high)})
+    return limited
+
+
+class Section:
+    """A section of the configuration: checks its limits and closed sets when it is made."""
+
+    __slots__ = ()
+
+    def __post_init__(self: Any) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: a value is out of its limits, or none of the known ones.
+        """
+        hints = get_type_hints(type(self))
+        for item in dataclasses.fields(self):
+            value, hint = getattr(self, item.name), hints[item.name]
+            option = "--" + item.name.replace("_", "-")
+            if get_origin(hint) is Literal and value not in get_args(hint):
+                known = ", ".join(get_args(hint))
+                raise ConfigError(f"{option} must be one of {known}, not {value!r}.", item.name)
+            if value is None or "limits" not in item.metadata:
+                continue
+            low, high = item.metadata["limits"]
+            if not (low <= value <= high and math.isfinite(value)):
+                bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+                raise ConfigError(f"{option} must be {bounds}, not {value:g}.", item.name)
