@@ -14,6 +14,23 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 OUTPUTS = ["logits", "maps", "cams"]
 
 
+def session_options(threads: int = 0) -> ort.SessionOptions:
+    """Options under which int8 models mean the same on every processor.
+
+    Without VNNI an x86 processor adds products of unsigned and signed bytes in 16 bits, which
+    saturate: 94.5 instead of 97.5 % of the labels agreed with torch's. "x64quantprecision" takes
+    unsigned weights there (5 % slower), and changes nothing where VNNI is.
+
+    Args:
+        threads: of one run; 0 leaves the number to the library.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    return options
+
+
 class OnnxBackend:
     """Runs an .onnx model that `python -m export` wrote; see `fervid.backends.Backend`.
 
@@ -29,12 +46,9 @@ class OnnxBackend:
                 "cuda",
             )
         ort.disable_telemetry_events()  # Windows; elsewhere fervid/__init__.py has done it
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
-                path.read_bytes(), options, providers=[provider]
+                path.read_bytes(), session_options(threads), providers=[provider]
             )
         except Exception as error:
             reason = str(error).strip().splitlines()[0][:160]

@@ -96,3 +96,49 @@ def test_a_card_that_lies_is_refused():
             ModelCard.from_json(text, "here")
     card = ModelCard(name="t", classes=("a", "b"), input_px=48)
     assert ModelCard.from_json(card.to_json(), "here") == card
+
+
+def test_int8_sums_do_not_saturate_where_there_is_no_vnni():
+    """A convolution of full-scale bytes: pairs of products pass 2^15 on such processors."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    from fervid.backends.onnx_backend import session_options
+
+    def constant(name, value, dtype):
+        return numpy_helper.from_array(np.array(value, dtype), name)
+
+    weights = np.full((16, 64, 3, 3), 127, np.int8)
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "step", "zero"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "step", "zero"], ["dq"]),
+        helper.make_node("DequantizeLinear", ["w", "w_step", "w_zero"], ["dw"]),
+        helper.make_node("Conv", ["dq", "dw"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("QuantizeLinear", ["c", "c_step", "zero"], ["qc"]),
+        helper.make_node("DequantizeLinear", ["qc", "c_step", "zero"], ["y"]),
+    ]
+    values = [
+        constant("step", 1 / 255, np.float32),
+        constant("zero", 0, np.uint8),
+        numpy_helper.from_array(weights, "w"),
+        constant("w_step", 1 / 127, np.float32),
+        constant("w_zero", 0, np.int8),
+        constant("c_step", 64 * 9 / 255, np.float32),
+    ]
+    shape = [1, 64, 8, 8]
+    graph = helper.make_graph(
+        nodes,
+        "conv",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 16, 8, 8])],
+        values,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.checker.check_model(model)
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(
+        model.SerializeToString(), session_options(2), providers=["CPUExecutionProvider"]
+    )
+    y = session.run(None, {"x": np.ones(shape, np.float32)})[0]
+    assert y[0, :, 4, 4] == pytest.approx(64 * 9, rel=0.01)
