@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 
 from fervid.panel import plain_line, render
@@ -17,8 +17,9 @@ from fervid.records import Snapshot
 REFRESH_S = 1 / 8
 MOST_OF_TIME = 0.05  # that drawing may take, on a slow terminal too
 PLAIN_EVERY_S = 5.0
+LEAST_ROWS = 10  # of a panel that says something
 
-Make = Callable[[], Snapshot]
+Make = Callable[[], tuple[Snapshot, ...]]  # one a source
 
 
 class Display(Protocol):
@@ -28,7 +29,7 @@ class Display(Protocol):
         """Take the terminal."""
 
     def update(self, make: Make) -> None:
-        """Show a new snapshot if it is time for one; only then is it made."""
+        """Show new snapshots if it is time for them; only then are they made."""
 
     def __exit__(
         self,
@@ -53,7 +54,7 @@ class Silent:
 
 
 class PlainLines:
-    """A line every few seconds and one at the end, for what is no terminal."""
+    """A line a source every few seconds and at the end, for what is no terminal."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self._console = console
@@ -78,12 +79,13 @@ class PlainLines:
             self._print(make)
 
     def _print(self, make: Make) -> None:
-        line = plain_line(make())
-        self._console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        for snapshot in make():
+            line = plain_line(snapshot)
+            self._console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 class Dashboard:
-    """The panel of `render`, redrawn in place at most eight times a second."""
+    """A panel of `render` for each source, redrawn in place at most eight times a second."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self._console = console
@@ -116,8 +118,11 @@ class Dashboard:
 
     def _draw(self, make: Make) -> None:
         width, height = self._console.size
-        panel = render(make(), width, height, self._console.options.ascii_only)
-        self._live.update(panel, refresh=True)
+        found = make()
+        share = max((height - 1) // max(len(found), 1) + 1, LEAST_ROWS)  # one row is the cursor's
+        ascii_only = self._console.options.ascii_only
+        panels = [render(snapshot, width, share, ascii_only) for snapshot in found]
+        self._live.update(Group(*panels), refresh=True)
 
 
 def open_display(

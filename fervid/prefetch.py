@@ -42,9 +42,17 @@ class Prefetch:
         policy: WAIT delivers every frame, LATEST the newest only; by default LATEST for live
             sources.
         depth: frames kept ready under WAIT.
+        news: notified when a frame is ready or the source has ended; by default its own.
     """
 
-    def __init__(self, source: Source, policy: Policy | None = None, *, depth: int = DEPTH) -> None:
+    def __init__(
+        self,
+        source: Source,
+        policy: Policy | None = None,
+        *,
+        depth: int = DEPTH,
+        news: threading.Condition | None = None,
+    ) -> None:
         if depth < 1:
             raise ValueError(f"depth: expected at least 1, got {depth}")
         self.dropped = 0
@@ -55,7 +63,7 @@ class Prefetch:
         self._lost = 0
         self._error: BaseException | None = None
         self._ended = self._stopped = False
-        self._changed = threading.Condition()
+        self._changed = news or threading.Condition()
         # A daemon, so that a camera whose driver hangs cannot keep the process alive.
         self._thread = threading.Thread(target=self._read, name="fervid-prefetch", daemon=True)
 
@@ -69,6 +77,11 @@ class Prefetch:
     def __iter__(self) -> Self:
         return self
 
+    @property
+    def ready(self) -> bool:
+        """Whether `next` would answer at once: with a frame, an error or the end."""
+        return bool(self._frames) or self._ended or self._stopped
+
     def __next__(self) -> tuple[Frame, int]:
         """Wait for the next frame.
 
@@ -76,7 +89,7 @@ class Prefetch:
             SourceReadError: the source cannot be read on.
         """
         with self._changed:
-            while not (self._frames or self._ended or self._stopped):
+            while not self.ready:
                 self._changed.wait(WAIT_S)
             if self._stopped:
                 raise StopIteration

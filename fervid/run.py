@@ -3,43 +3,26 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
+from threading import Condition
 from typing import TextIO
 
 from rich.console import Console
 
-from fervid import __version__
-from fervid.backends import Backend, open_backend
-from fervid.capture import Source, open_source
+from fervid.backends import open_backend
 from fervid.config import RunConfig
 from fervid.console import say
-from fervid.dashboard import open_display
-from fervid.draw import draw
-from fervid.errors import FervidError, SinkError
-from fervid.interrupt import held_interrupt
-from fervid.outputs import Target, open_sinks, plan, write_summary
-from fervid.pipeline import Pipeline
-from fervid.prefetch import Prefetch
-from fervid.records import FrameResult
-from fervid.sinks import RunHeader, Sink
-from fervid.stats import RunStats
+from fervid.dashboard import Display, open_display
+from fervid.errors import FervidError
+from fervid.lane import Lane, Session, snapshots
+from fervid.outputs import Target, plan
 
 DEFAULT_MODEL = "fervid-int8.onnx"
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """What all sources of a run share; `digest` is the hash of the model's file."""
-
-    config: RunConfig
-    backend: Backend
-    digest: str
-    stderr: Console
-    stdout: TextIO
-    clock: Callable[[], float]
+# Waiting for frames is cut into pieces, since Windows delivers Ctrl-C only between them.
+WAIT_S = 0.5
 
 
 def run(
@@ -49,7 +32,10 @@ def run(
     stdout: TextIO,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Analyse every source of a configuration, one after the other.
+    """Analyse every source of a configuration.
+
+    Recordings are taken one after the other; as soon as a camera or stream is among the sources,
+    all are analysed at once, a frame of each in turn.
 
     Args:
         config: what to do.
@@ -62,24 +48,58 @@ def run(
             several sources the others are still analysed, and the error at the end counts.
         KeyboardInterrupt: interrupted; outputs are closed and readable.
     """
-    sources = config.all_sources()
-    targets = plan(config, sources)
-    failed: list[FervidError] = []
+    targets = plan(config, config.all_sources())
+    failures = _Failures(len(targets), stderr)
     with _model_file(config) as path:
         options = config.model
         with closing(open_backend(path, options.device, options.threads)) as backend:
-            session = _Session(config, backend, _sha256(path), stderr, stdout, clock)
-            for target in targets:
-                try:
-                    _run_source(session, target)
-                except FervidError as error:
-                    if len(targets) == 1:
-                        raise
-                    failed.append(error)
-                    say(stderr, error)
-    if failed:
-        others = "; the others are done" if len(failed) < len(targets) else ""
-        raise FervidError(f"{len(failed)} of {len(targets)} sources failed{others}.")
+            session = Session(config, backend, _sha256(path), stderr, stdout, clock)
+            for group in groups(targets):
+                _run_group(session, group, failures)
+    failures.tell()
+
+
+class _Failures:
+    """The sources that failed: each is said at once where there are several, and counts at the end.
+
+    Args:
+        n_sources: how many there are in all.
+        stderr: for people.
+    """
+
+    def __init__(self, n_sources: int, stderr: Console) -> None:
+        self._n_sources, self._stderr = n_sources, stderr
+        self._errors: list[FervidError] = []
+
+    def note(self, error: FervidError) -> None:
+        """One source has failed."""
+        self._errors.append(error)
+        if self._n_sources > 1:
+            say(self._stderr, error)
+
+    def tell(self) -> None:
+        """Raise what the run as a whole has to say, if anything failed.
+
+        Raises:
+            FervidError: the one source's own error, or how many of several failed.
+        """
+        if not self._errors:
+            return
+        if self._n_sources == 1:
+            raise self._errors[0]
+        others = "; the others are done" if len(self._errors) < self._n_sources else ""
+        raise FervidError(f"{len(self._errors)} of {self._n_sources} sources failed{others}.")
+
+
+def groups(targets: Sequence[Target]) -> list[list[Target]]:
+    """Which sources are analysed at the same time: all if one cannot wait, else one at a time."""
+    if any(_cannot_wait(target.source) for target in targets):
+        return [list(targets)]
+    return [[target] for target in targets]
+
+
+def _cannot_wait(source: str) -> bool:
+    return "://" in source or source.startswith(("camera:", "/dev/video"))
 
 
 @contextmanager
@@ -97,59 +117,47 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _run_source(session: _Session, target: Target) -> None:
-    """Analyse one source; its summary is written also when it fails half-way."""
-    config, card = session.config, session.backend.card
-    stats = RunStats(session.clock)
-    with open_source(target.source) as source:
-        header = RunHeader(
-            source.info, card.name, session.digest, card.classes, config.as_dict(), __version__
-        )
-        shared = config.output.uses_stdout and session.stdout.isatty()
-        display = open_display(
-            session.stderr, quiet=config.quiet, clock=session.clock, shared=shared
-        )
-        try:
-            with (
-                open_sinks(target, header, session.stdout) as sinks,
-                Pipeline(config, session.backend) as pipeline,
-                Prefetch(source) as frames,
-                display,
-            ):
-                for result, more_ms in _results(frames, pipeline, sinks, config.explain.heatmap):
-                    stats.observe(result, more_ms)
-                    display.update(lambda: stats.snapshot(source.info))
-        except BaseException:
-            with suppress(SinkError):  # the first error is the one to tell
-                _summarise(target, header, stats, source)
-            raise
-        _summarise(target, header, stats, source)
+def _run_group(session: Session, targets: Sequence[Target], failures: _Failures) -> None:
+    """Analyse sources at the same time; one that ends or fails leaves, the others go on."""
+    lanes: list[Lane] = []
+    news = Condition()
+    with ExitStack() as unfinished:  # what an interrupt leaves open is closed, all of it
+        for target in targets:
+            try:
+                lanes.append(unfinished.enter_context(Lane(session, target, news)))
+            except FervidError as error:
+                failures.note(error)
+        with _display(session) as display:
+            while lanes:
+                shown = tuple(lanes)
+                _wait(shown, news)
+                for lane in shown:
+                    if lane.ready and not _step(lane, failures):
+                        lanes.remove(lane)
+                display.update(partial(snapshots, shown))
 
 
-def _summarise(target: Target, header: RunHeader, stats: RunStats, source: Source) -> None:
-    """Write the summary, if one is wanted and the outputs could be opened."""
-    if target.summary is not None and target.summary.parent.is_dir():
-        with held_interrupt():
-            write_summary(target.summary, header, {**stats.summary(), "damaged": source.damaged})
+def _wait(lanes: Sequence[Lane], news: Condition) -> None:
+    """Wait until a source has a frame, has ended, or for WAIT_S."""
+    with news:
+        news.wait_for(lambda: any(lane.ready for lane in lanes), WAIT_S)
 
 
-def _results(
-    frames: Prefetch, pipeline: Pipeline, sinks: Sequence[Sink], heatmap: bool
-) -> Iterator[tuple[FrameResult, dict[str, float]]]:
-    """Analyse and write frame after frame; each result with the ms of the stages around it."""
-    pixels = any(sink.wants_pixels for sink in sinks)
-    began = time.perf_counter()
-    for frame, dropped in frames:
-        analysed = time.perf_counter()
-        result = pipeline.process(frame, dropped)
-        done = time.perf_counter()
-        drawn = draw(frame.bgr, result, heatmap=heatmap) if pixels else None
-        painted = time.perf_counter()
-        with held_interrupt():  # a frame is in all outputs or in none
-            for sink in sinks:
-                sink.write(frame, result, drawn)
-        written = time.perf_counter()
-        waited = analysed - began
-        stages = {"wait": waited, "draw": painted - done, "write": written - painted}
-        yield result, {name: seconds * 1000 for name, seconds in stages.items()}
-        began = time.perf_counter()
+def _step(lane: Lane, failures: _Failures) -> bool:
+    """Analyse a frame of one source; returns False if it has ended or failed, and is closed."""
+    try:
+        if lane.step():
+            return True
+        lane.close()
+    except FervidError as error:
+        failures.note(error)
+        with suppress(FervidError):  # the first error is the one to tell
+            lane.close(error)
+    return False
+
+
+def _display(session: Session) -> Display:
+    shared = session.config.output.uses_stdout and session.stdout.isatty()
+    return open_display(
+        session.stderr, quiet=session.config.quiet, clock=session.clock, shared=shared
+    )

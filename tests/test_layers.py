@@ -19,7 +19,7 @@ LAYERS = {
     ),
     3: ("prefetch", "checkpoint", "adcam", "backends", "sinks"),
     4: ("pipeline", "dashboard", "outputs"),
-    5: ("run",),
+    5: ("lane", "run"),
     6: ("cli",),
     7: ("__main__",),
 }

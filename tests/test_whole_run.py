@@ -42,6 +42,17 @@ def test_every_output_is_there(results):
     assert {p.name for p in results.iterdir()} == FILES
 
 
+def test_sources_that_cannot_wait_are_analysed_at_once(short, tmp_path, capsys):
+    """A URL of a file stands in for a stream; one that fails leaves the other to its end."""
+    other = clip(tmp_path / "other.mp4", frames=3)
+    gone = (tmp_path / "gone.mp4").as_uri()
+    out = tmp_path / "out"
+    assert main([short.as_uri(), gone, other.as_uri(), "-o", str(out), "-q"]) == 1
+    assert "1 of 3 sources failed; the others are done." in capsys.readouterr().err
+    summaries = [json.loads(p.read_text()) for p in sorted(out.rglob("summary.json"))]
+    assert sorted(s["frames"] for s in summaries) == [3, 26]
+
+
 def test_the_video_has_every_frame_its_timing_and_its_sound(short, results):
     with av.open(str(short)) as a, av.open(str(results / "annotated.mp4")) as b:
         times = [[f.time for f in file.decode(video=0)] for file in (a, b)]

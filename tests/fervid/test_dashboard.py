@@ -182,7 +182,7 @@ def test_plain_lines_come_every_few_seconds_and_at_the_end():
     with PlainLines(Console(file=file, width=40), clock) as display:
         for i in range(101):  # 10 s
             clock.now = i / 10
-            display.update(lambda i=i: snapshot(frames=i))
+            display.update(lambda i=i: (snapshot(frames=i),))
     lines = file.getvalue().splitlines()
     assert PLAIN_EVERY_S == 5
     assert [line.split()[2] for line in lines] == ["50/5,000", "100/5,000", "100/5,000"]
@@ -202,7 +202,7 @@ def test_the_dashboard_makes_at_most_eight_snapshots_a_second():
     with Dashboard(terminal(), clock) as display:
         for i in range(1000):  # 1 s
             clock.now = i / 1000
-            display.update(lambda: made.append(1) or snapshot())
+            display.update(lambda: made.append(1) or (snapshot(),))
         assert len(made) == 8
     assert len(made) == 9  # and the last state
 
@@ -213,7 +213,7 @@ def test_a_slow_terminal_is_drawn_to_less_often():
     def slow():
         clock.now += 0.05
         made.append(clock.now)
-        return snapshot()
+        return (snapshot(),)
 
     with Dashboard(terminal(), clock) as display:
         while clock.now < 10:
@@ -230,7 +230,7 @@ def test_the_terminal_is_restored_whatever_happens(error):
 
     def interrupted():
         with display:
-            display.update(snapshot)
+            display.update(lambda: (snapshot(),))
             raise error
 
     with pytest.raises(error):
@@ -243,7 +243,7 @@ def test_the_terminal_is_restored_whatever_happens(error):
 def test_the_terminal_is_restored_when_drawing_fails():
     file = io.StringIO()
     display = Dashboard(terminal(file), Clock())
-    failing = iter([snapshot()])
+    failing = iter([(snapshot(),)])
     with pytest.raises(StopIteration), display:
         display.update(lambda: next(failing))
     assert file.getvalue().endswith("\x1b[?25h")
@@ -252,6 +252,17 @@ def test_the_terminal_is_restored_when_drawing_fails():
 def test_no_colour_is_written_without_a_colour_system():
     file = io.StringIO()
     with Dashboard(terminal(file, color_system=None), Clock()) as display:
-        display.update(snapshot)
+        display.update(lambda: (snapshot(),))
     assert "\x1b[3" not in file.getvalue()
     assert "#3" in file.getvalue()
+
+
+def test_several_sources_share_the_terminal():
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=80, height=40)
+    with Dashboard(console, Clock()) as display:
+        display.update(lambda: (snapshot(source="door"), snapshot(source="yard")))
+    drawn = file.getvalue().split("fervid  door")
+    assert len(drawn) > 1
+    assert all(text.count("fervid  yard") == 1 for text in drawn[1:])
+    assert all(text.count("╰") == 2 for text in drawn[1:])
