@@ -19,6 +19,7 @@ from fervid.console import say
 from fervid.dashboard import open_display
 from fervid.draw import draw
 from fervid.errors import FervidError, SinkError
+from fervid.expand import expand
 from fervid.interrupt import held_interrupt
 from fervid.outputs import Target, open_sinks, plan, write_summary
 from fervid.pipeline import Pipeline
@@ -62,8 +63,7 @@ def run(
             several sources the others are still analysed, and the error at the end counts.
         KeyboardInterrupt: interrupted; outputs are closed and readable.
     """
-    sources = config.all_sources()
-    targets = plan(config, sources)
+    targets = plan(config, expand(config))
     failed: list[FervidError] = []
     with _model_file(config) as path:
         options = config.model
@@ -101,7 +101,7 @@ def _run_source(session: _Session, target: Target) -> None:
     """Analyse one source; its summary is written also when it fails half-way."""
     config, card = session.config, session.backend.card
     stats = RunStats(session.clock)
-    with open_source(target.source) as source:
+    with open_source(target.source, config.read) as source:
         header = RunHeader(
             source.info, card.name, session.digest, card.classes, config.as_dict(), __version__
         )
