@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms", "mmsh")
-_NO_PIPE = (
-    "What comes through standard input is empty or no video that can be read as it comes; send "
-    "Matroska, MPEG-TS or fragmented MP4 (ffmpeg: -f matroska)."
+NO_PIPE = (
+    "What comes through standard input cannot be read, or not as it comes; send Matroska, MPEG-TS "
+    "or fragmented MP4, like ffmpeg -i clip.mp4 -f matroska -"
 )
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 5.0
 
@@ -52,7 +52,7 @@ def open_container(uri: str, shown: str) -> "InputContainer":
         )
     except (av.FFmpegError, OSError) as error:
         if uri == STDIN:
-            raise SourceOpenError(_NO_PIPE, uri) from error
+            raise SourceOpenError(f"{NO_PIPE} ({reason(error)}).", uri) from error
         if local:
             raise SourceOpenError(_why_unreadable(Path(uri), error), shown) from error
         # The library's own error holds the password, so it is not passed on.

@@ -225,6 +225,8 @@ def _near(pattern: str) -> str | None:
         return None if near is None else str(near)
     with suppress(OSError):
         there = {f.suffix for f in path.parent.iterdir() if f.suffix}
-        close = get_close_matches(path.suffix, sorted(there), 1)
+        close = get_close_matches(path.suffix, sorted(there))
+        # Of names equally near, the one with two letters changed over.
+        close.sort(key=lambda suffix: sorted(suffix) != sorted(path.suffix))
         return str(path.with_suffix(close[0])) if close else None
     return None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fervid.config import STDIN, without_credentials
 from fervid.containers import (
+    NO_PIPE,
     check_size,
     is_live,
     open_container,
@@ -152,7 +153,7 @@ class FileSource:
             return True
         self._pictures.close()
         damaged = self.damaged
-        self._container.seek(place.pts, stream=self._stream)
+        self._container.seek(place.seek, stream=self._stream)
         self._pictures = self._decode_all()
         later = (p for p in self._pictures if p.pts is None or p.pts >= place.pts)
         self._first, self._index = next(later, self._first), place.index
@@ -197,6 +198,8 @@ class FileSource:
         return pictures
 
     def _read_error(self, error: Any) -> SourceReadError:
+        if self._uri == STDIN:
+            return SourceReadError(f"{NO_PIPE} ({reason(error)}).", STDIN)
         what, way = ("stream", "the connection") if self._remote else ("file", "the disk")
         return SourceReadError(
             f"The {what} {self._uri} cannot be read on ({reason(error)}); check {way} and start "

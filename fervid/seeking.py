@@ -6,6 +6,7 @@ that could be wrong (timestamps that are missing, repeated or start again, a fil
 the middle of a group) nothing is skipped, and the file is decoded from its start.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A key frame: its timestamp, and its number in the order of showing."""
+    """A key frame: when it is shown, its number in the order of showing, and what to seek.
+
+    `seek` is when it is decoded, by which MPEG's streams are searched.
+    """
 
     pts: int
     index: int
+    seek: int
 
 
 def key_frame_before(uri: str, wanted: int, first: int) -> Place | None:
@@ -49,22 +54,22 @@ def key_frame_before(uri: str, wanted: int, first: int) -> Place | None:
 
 def _search(packets: "Iterable[Packet[VideoStream]]", wanted: int, first: int) -> Place | None:
     times: list[int] = []
-    key = last = None
+    key, seek, last = None, 0, -math.inf
     for packet in packets:
         if packet.size == 0:  # the end
             break
         pts, dts = packet.pts, packet.dts
-        if pts is None or dts is None or packet.is_corrupt or packet.is_discard:
+        if pts is None or packet.is_corrupt or packet.is_discard:
             return None
-        if (last is not None and dts < last) or not (times or packet.is_keyframe):
+        if not (times or packet.is_keyframe) or (dts is not None and dts < last):
             return None
-        last = dts
+        last = last if dts is None else dts  # Matroska's first packets have none
         times.append(pts)
         if packet.is_keyframe and pts <= wanted:
-            key = pts
-        if dts > wanted:  # no later packet is shown before this one is decoded
+            key, seek = pts, pts if dts is None else min(pts, dts)
+        if last > wanted:  # no later packet is shown before this one is decoded
             break
     if key is None or len(set(times)) < len(times) or min(times) != first:
         return None
-    place = Place(key, sum(time < key for time in times))
+    place = Place(key, sum(time < key for time in times), seek)
     return place if place.index else None

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from fervid.config import STDIN
 from fervid.containers import open_container, video_stream
 from fervid.errors import SourceOpenError
 from fervid.media import RESTART_S
@@ -70,7 +71,9 @@ class Sound:
         source = header.source
         if source.live or not source.has_audio or "://" in source.uri:
             return None
-        if not Path(source.uri).is_file():  # a pipe would be waited for for ever
+        if (
+            source.uri == STDIN or not Path(source.uri).is_file()
+        ):  # a pipe would be waited for for ever
             _log.warning("The sound of %s is left out, since it is no regular file", source.uri)
             return None
         try:
