@@ -61,8 +61,9 @@ class _Written:
     def _is_result(self, folder: Path) -> bool:
         """Whether a folder is one that `-o` fills for a source."""
         if folder not in self._results:
-            marks = (folder / FILES["jsonl"], folder / SUMMARY)
-            self._results[folder] = all(mark.is_file() for mark in marks)
+            others = (folder / FILES["video"], folder / SUMMARY)  # --no-images, a killed run
+            journal = (folder / FILES["jsonl"]).is_file()
+            self._results[folder] = journal and any(file.is_file() for file in others)
         return self._results[folder]
 
 
