@@ -1,4 +1,4 @@
-"""Sources of frames: `open_source` is the entry; cameras by OpenCV, all else by media.py.
+"""Sources of frames: `open_source` is the entry; cameras are here, files in media.py.
 
 A source is opened in its constructor, iterated once and closed. It is not thread-safe:
 `prefetch` reads it in one thread and closes it after that thread has ended.
@@ -15,38 +15,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid.config import ReadConfig
 from fervid.containers import check_size
 from fervid.errors import SourceOpenError, SourceReadError
+from fervid.images import ImageSource, is_image, sequence
 from fervid.media import FileSource
 from fervid.records import Frame, SourceInfo
+from fervid.region import shaped
+from fervid.silence import silent_opencv
+from fervid.source import Source
+from fervid.thinning import thinned
+
+__all__ = ["CameraSource", "Capture", "Source", "camera_number", "open_camera", "open_source"]
 
 # Reads in a row that may fail before a camera counts as gone.
 CAMERA_RETRIES = 5
-
-
-class Source(Protocol):
-    """What frames come from; a context manager that is iterated once.
-
-    `damaged` counts what was passed over so far because it could not be read or decoded, and
-    pictures that were patched up.
-    """
-
-    info: SourceInfo
-    damaged: int
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield every frame.
-
-        Raises:
-            SourceReadError: the source cannot be read on.
-        """
-
-    def close(self) -> None:
-        """Release the source; closing twice is harmless."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *error: object) -> None: ...
+# From this time on it pays to look for a place to begin at.
+SEEK_FROM_S = 2.0
 
 
 class Capture(Protocol):
@@ -67,16 +52,13 @@ class Capture(Protocol):
 
 def open_camera(index: int) -> Capture:
     """Open a local camera by OpenCV, which is kept from printing its own warnings."""
-    log = cv2.utils.logging
-    level = log.setLogLevel(log.LOG_LEVEL_SILENT)
-    try:
+    with silent_opencv():
         return cv2.VideoCapture(index)
-    finally:
-        log.setLogLevel(level)
 
 
 def open_source(
     uri: str,
+    read: ReadConfig = ReadConfig(),  # noqa: B008 - frozen
     *,
     capture_factory: Callable[[int], Capture] = open_camera,
     clock: Callable[[], float] = time.monotonic,
@@ -84,17 +66,50 @@ def open_source(
     """Open whatever `uri` names.
 
     Args:
-        uri: a file, the URL of a stream, or a camera: "camera:0", "/dev/video0", or "0" where no
-            file has that name.
+        uri: a file, the URL of a stream, an image, a pattern or folder of numbered images, "-" for
+            standard input, or a camera: "camera:0", "/dev/video0", or "0" where no file has that
+            name.
+        read: which frames are wanted, and which part of them.
         capture_factory: opens a camera by its number.
         clock: seconds, for the times of live frames.
 
     Raises:
-        SourceOpenError: it cannot be opened.
+        SourceOpenError: it cannot be opened, or ends before the first frame that is wanted.
+        ConfigError: it does not have what `read` wants.
     """
+    number = camera_number(uri)
+    source: Source
+    if number is not None:
+        source = CameraSource(number, capture_factory=capture_factory, clock=clock)
+    elif "://" not in uri and (is_image(Path(uri)) or sequence(uri)):
+        source = ImageSource(uri, read.fps)
+    else:
+        source = _open_file(uri, read.start or 0.0, clock)
+    try:
+        return shaped(thinned(source, read), read)
+    except BaseException:
+        source.close()
+        raise
+
+
+def camera_number(uri: str) -> int | None:
+    """Return the number of the camera that a source names, None if it names something else."""
     camera = re.fullmatch(r"(?:camera:|/dev/video)?([0-9]+)", uri)
-    if camera and not (camera[1] == uri and Path(uri).exists()):
-        return CameraSource(int(camera[1]), capture_factory=capture_factory, clock=clock)
+    if camera is None or (camera[1] == uri and Path(uri).exists()):
+        return None
+    return int(camera[1])
+
+
+def _open_file(uri: str, start_s: float, clock: Callable[[], float]) -> FileSource:
+    source = FileSource(uri, clock=clock)
+    try:
+        obeyed = start_s < SEEK_FROM_S or source.go_to(start_s)
+    except BaseException:
+        source.close()
+        raise
+    if obeyed:
+        return source
+    source.close()
     return FileSource(uri, clock=clock)
 
 

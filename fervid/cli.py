@@ -4,6 +4,8 @@
     1    a source, model or output failed (FervidError): one sentence, no traceback without -v
     2    the command itself is wrong (ConfigError and unknown options)
     130  interrupted; the outputs are finished and readable
+    141  who read standard output (`| head`) has gone; as with other programs nothing is said, and
+         the outputs are finished and readable
 
 The options are built by cyclopts from the classes of config.py. Text for people goes to standard
 error, data to standard output, and so do --help and --version, which then are what was asked for.
@@ -38,11 +40,11 @@ from fervid.config import (
     refuse_existing,
 )
 from fervid.console import say
-from fervid.errors import ConfigError, FervidError, SinkError
+from fervid.errors import ConfigError, FervidError, ReaderGone, SinkError
 
 Run = Callable[..., object]
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 SECTIONS: dict[type, str] = {
     ReadConfig: "Reading",
     WindowConfig: "Window",
@@ -109,6 +111,11 @@ def _parse(tokens: list[str], stderr: Console) -> RunConfig | None:
     config: RunConfig | None = _app()(_join_dashes(tokens), error_console=stderr)
     if config is None:
         return None
+    if config.list_cameras:
+        from fervid.cameras import describe_cameras
+
+        print(describe_cameras())
+        return None
     if not config.all_sources():
         raise ConfigError("No source given; name a video file or --camera N.", "sources")
     out = config.output.out
@@ -158,14 +165,24 @@ def _default(value: object) -> str | None:
 
 
 def _join_dashes(tokens: list[str]) -> list[str]:
-    """Turn `--jsonl -` into `--jsonl=-`, since a lone dash looks like an option to cyclopts."""
+    """Tell a lone dash apart, which looks like an option to cyclopts.
+
+    After the option of an output, `--jsonl -`, it is standard output and becomes `--jsonl=-`;
+    elsewhere it is a source, and moves behind `--`.
+    """
+    end = tokens.index("--") if "--" in tokens else len(tokens)
+    outputs = {f"--{name}" for name in ("out", "video", "jsonl", "csv", "parquet", "srt")}
     joined: list[str] = []
-    for token in tokens:
-        if token == "-" and joined and joined[-1].startswith("--") and "--" not in joined:
+    sources: list[str] = []
+    for token in tokens[:end]:
+        if token != "-":
+            joined.append(token)
+        elif joined and joined[-1] in outputs:
             joined[-1] += "=-"
         else:
-            joined.append(token)
-    return joined
+            sources.append(token)
+    sources += tokens[end + 1 :]
+    return [*joined, "--", *sources] if sources else joined
 
 
 def _carry_out(config: RunConfig, stderr: Console, run: Run | None) -> int:
@@ -187,6 +204,8 @@ def _carry_out(config: RunConfig, stderr: Console, run: Run | None) -> int:
     except KeyboardInterrupt:
         say(stderr, "interrupted; the outputs are finished.")
         return INTERRUPTED
+    except ReaderGone:
+        return UNREAD
     except FervidError as error:
         if config.verbose:
             logging.getLogger(__name__).debug("The run failed.", exc_info=error)
@@ -224,6 +243,8 @@ def _flush(stdout: TextIO | None) -> None:
         stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGone("Nobody reads standard output any more.", "-") from error
         raise SinkError(f"Standard output cannot be written: {error.strerror}.", "-") from error
 
 

@@ -6,9 +6,12 @@ FFmpeg's errors become fervid's here and in media.py, for files and network stre
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fervid.config import STDIN
 from fervid.cut_off import MP4_BOXES
 from fervid.errors import SourceOpenError
+from fervid.nearest import nearest
 from fervid.noise_sample import MIN_SIDE
+from fervid.pipe import standard_input
 from fervid.records import SourceInfo
 
 if TYPE_CHECKING:
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms", "mmsh")
+NO_PIPE = (
+    "What comes through standard input cannot be read, or not as it comes; send Matroska, MPEG-TS "
+    "or fragmented MP4, like ffmpeg -i clip.mp4 -f matroska -"
+)
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 5.0
 
 
@@ -31,18 +38,22 @@ def open_container(uri: str, shown: str) -> "InputContainer":
     """
     import av
 
-    if "://" not in uri:
-        _check_file(uri)
+    local = "://" not in uri and uri != STDIN
+    if local:
+        check_file(uri)
     options = {"rtsp_transport": "tcp"} if uri.startswith("rtsp") else {}
     timeout = (OPEN_TIMEOUT_S, READ_TIMEOUT_S) if "://" in uri else None
     # "file:" keeps FFmpeg from taking a colon in a file's name for a protocol.
-    name = uri if "://" in uri else f"file:{uri}"
+    name = f"file:{uri}" if local else uri
+    file: Any = standard_input() if uri == STDIN else name
     try:
         container: InputContainer = av.open(
-            name, "r", options=options, timeout=timeout, **_tolerance(av.__version__)
+            file, "r", options=options, timeout=timeout, **_tolerance(av.__version__)
         )
     except (av.FFmpegError, OSError) as error:
-        if "://" not in uri:
+        if uri == STDIN:
+            raise SourceOpenError(f"{NO_PIPE} ({reason(error)}).", uri) from error
+        if local:
             raise SourceOpenError(_why_unreadable(Path(uri), error), shown) from error
         # The library's own error holds the password, so it is not passed on.
         raise SourceOpenError(
@@ -58,7 +69,12 @@ def _tolerance(version: str) -> dict[str, Any]:
     return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
 
 
-def _check_file(uri: str) -> None:
+def check_file(uri: str) -> None:
+    """Refuse a file that is not there, is empty or a folder.
+
+    Raises:
+        SourceOpenError: it is.
+    """
     path = Path(uri)
     if not uri:
         raise SourceOpenError("The name of the video is empty; name a file, stream or camera.")
@@ -66,7 +82,9 @@ def _check_file(uri: str) -> None:
         if path.is_dir():
             raise SourceOpenError(f"{path} is a folder; name a video file in it.", uri)
         if not path.exists():
-            raise SourceOpenError(f"There is no file {path}; check its name and folder.", uri)
+            near = nearest(path)
+            way = f"did you mean {near}?" if near else "check its name and folder."
+            raise SourceOpenError(f"There is no file {path}; {way}", uri)
         if path.is_file() and path.stat().st_size == 0:
             raise SourceOpenError(f"{path} is empty; copy or record it again.", uri)
     except OSError as error:

@@ -73,6 +73,10 @@ class SinkError(FervidError):
         self.path = path
 
 
+class ReaderGone(SinkError):  # noqa: N818  a state, not a fault
+    """Who read standard output has closed it."""
+
+
 class DataError(FervidError):
     """A data set could not be read."""
 

@@ -58,7 +58,7 @@ class Lane:
         self._stats = RunStats(session.clock)
         self._closed = False
         with ExitStack() as parts:
-            self._source = parts.enter_context(open_source(target.source))
+            self._source = parts.enter_context(open_source(target.source, session.config.read))
             self.info = self._source.info
             self._header = self._describe(session)
             self._sinks = parts.enter_context(open_sinks(target, self._header, session.stdout))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fervid.config import without_credentials
+from fervid.config import STDIN, without_credentials
 from fervid.containers import (
+    NO_PIPE,
     check_size,
     is_live,
     open_container,
@@ -21,6 +22,7 @@ from fervid.containers import (
 from fervid.cut_off import is_cut_off
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.records import Frame, SourceInfo
+from fervid.seeking import key_frame_before
 from fervid.upright import orientation, set_upright, square_size
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class MediaClock:
     """
 
     def __init__(self, origin: int, time_base: Fraction, rate: Fraction) -> None:
-        self._origin, self._time_base, self._period_s = origin, time_base, float(1 / rate)
+        self.origin, self._time_base, self._period_s = origin, time_base, float(1 / rate)
         self._shift_s = 0.0
         self._last_s: float | None = None
 
@@ -60,7 +62,7 @@ class MediaClock:
         after = 0.0 if last is None else last + self._period_s
         now = after
         if pts is not None:
-            now = float((pts - self._origin) * self._time_base) + self._shift_s
+            now = float((pts - self.origin) * self._time_base) + self._shift_s
             if last is not None and last - now > RESTART_S:
                 self._shift_s += after - now
                 now = after
@@ -86,7 +88,7 @@ class FileSource:
 
         self.damaged = 0
         self._remote = "://" in uri
-        self._path = None if self._remote else Path(uri)
+        self._path = None if self._remote or uri == STDIN else Path(uri)
         self._uri = without_credentials(uri)
         self._clock = clock
         self._converter = VideoReformatter()
@@ -98,27 +100,31 @@ class FileSource:
             self._stream.codec_context.thread_type = "SLICE" if self._live else "AUTO"
             self._pictures = self._decode_all()
             self._first = self._first_picture()
+            self._index, self._from_s = 0, 0.0
             self._turn = orientation(self._first)
             self._size = square_size(
                 self._first.width, self._first.height, self._stream.sample_aspect_ratio
             )
             self.info = self._describe(uri)
+            self._media = self._media_clock()
             check_size(self.info)
         except BaseException:
             self._container.close()
             raise
 
     def __iter__(self) -> Iterator[Frame]:
-        media, start_s, end_s = self._media_clock(), None, 0.0
+        start_s, end_s = None, 0.0
         pictures = itertools.chain((self._first,), self._pictures)
-        for index, picture in enumerate(pictures):
+        for index, picture in enumerate(pictures, self._index):
             if self._live:
                 now = self._clock()
                 start_s = now if start_s is None else start_s
                 time_s = now - start_s
             else:
-                time_s = media.seconds(picture.pts)
+                time_s = self._media.seconds(picture.pts)
                 end_s = time_s + self._length_s(picture)
+                if time_s < self._from_s:
+                    continue
             yield Frame(index, time_s, self._bgr(picture))
         self._check_end(end_s)
 
@@ -127,6 +133,32 @@ class FileSource:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def go_to(self, time_s: float) -> bool:
+        """Leave out what comes before a time, before the iteration.
+
+        Numbers and times of the frames stay what they are. Nothing is decoded up to the last key
+        frame before the time, where that is safe.
+
+        Returns:
+            False if the file did not obey; it must be opened again.
+        """
+        self._from_s = time_s
+        pts, base = self._first.pts, self._stream.time_base
+        if self._path is None or not self._path.is_file() or pts is None or not base:
+            return True
+        wanted = self._media.origin + int(time_s / base)
+        place = key_frame_before(self._uri, wanted, pts)
+        if place is None:
+            return True
+        self._pictures.close()
+        damaged = self.damaged
+        self._container.seek(place.seek, stream=self._stream)
+        self._pictures = self._decode_all()
+        later = (p for p in self._pictures if p.pts is None or p.pts >= place.pts)
+        self._first, self._index = next(later, self._first), place.index
+        self.damaged = damaged
+        return self._first.pts == place.pts
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
@@ -166,6 +198,8 @@ class FileSource:
         return pictures
 
     def _read_error(self, error: Any) -> SourceReadError:
+        if self._uri == STDIN:
+            return SourceReadError(f"{NO_PIPE} ({reason(error)}).", STDIN)
         what, way = ("stream", "the connection") if self._remote else ("file", "the disk")
         return SourceReadError(
             f"The {what} {self._uri} cannot be read on ({reason(error)}); check {way} and start "
@@ -220,7 +254,11 @@ class FileSource:
         width, height = reversed(self._size) if self._turn[0] else self._size
         return SourceInfo(
             uri=self._uri,
-            label=self._uri if self._remote else Path(uri).name,
+            label="standard input"
+            if uri == STDIN
+            else self._uri
+            if self._remote
+            else Path(uri).name,
             width=width,
             height=height,
             live=self._live,

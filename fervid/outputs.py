@@ -10,8 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
-from fervid.config import STDOUT, RunConfig, refuse_existing, without_credentials
+from fervid.config import STDIN, STDOUT, RunConfig, refuse_existing, without_credentials
 from fervid.errors import ConfigError, SinkError
+from fervid.images import is_pattern
 from fervid.interrupt import held_interrupt
 from fervid.sinks import SINKS, RunHeader, Sink
 from fervid.sinks.rows import header_record
@@ -82,7 +83,7 @@ def _target(config: RunConfig, source: str, name: Path) -> Target:
 
 def _names(sources: Sequence[str]) -> list[Path]:
     """A folder name for each source; two that would share one keep their suffixes."""
-    files = {s: Path(s).absolute() for s in sources if not _is_device(s)}
+    files = {s: _place(s).absolute() for s in sources if not _is_device(s)}
     try:
         root = Path(os.path.commonpath([file.parent for file in files.values()]))
     except ValueError:  # none, or on two drives
@@ -96,11 +97,22 @@ def _names(sources: Sequence[str]) -> list[Path]:
 
 
 def _is_device(source: str) -> bool:
-    return "://" in source or source.startswith("camera:")
+    return "://" in source or source.startswith("camera:") or source == STDIN
+
+
+def _place(source: str) -> Path:
+    """What a file's results are named after: of a pattern of images, what stands for no number."""
+    path = Path(source)
+    if not is_pattern(source):
+        return path
+    rest = re.sub(r"%\d*d", "", path.stem).strip("-_. ")
+    return path.parent / rest if rest else path.parent
 
 
 def _device_name(source: str) -> str:
     """A file name for a stream or camera, without what no file name may hold."""
+    if source == STDIN:
+        return "stdin"
     return re.sub(r"[^\w-]+", "-", without_credentials(source).partition("://")[2] or source).strip(
         "-"
     )

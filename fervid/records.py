@@ -38,7 +38,10 @@ class SourceInfo:
     """What is known of a source before its first frame is read.
 
     `rate` is the nominal frame rate (None: unknown), `n_frames` and `duration_s` are None where
-    the container does not say; `uri` carries no credentials.
+    the container does not say; `uri` carries no credentials. Where only a part is read,
+    `start_s` is the time of its first frame, and rate, `n_frames` and `duration_s` are the part's.
+    `roi` (x, y, width, height in pixels of the whole picture; None: all of it) and `mirrored` say
+    what the frame shows.
     """
 
     uri: str
@@ -51,6 +54,9 @@ class SourceInfo:
     duration_s: float | None = None
     has_audio: bool = False
     codec: str = ""
+    start_s: float = 0.0
+    roi: tuple[int, int, int, int] | None = None
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

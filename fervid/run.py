@@ -17,6 +17,7 @@ from fervid.config import RunConfig
 from fervid.console import say
 from fervid.dashboard import Display, open_display
 from fervid.errors import FervidError
+from fervid.expand import expand
 from fervid.lane import Lane, Session, snapshots
 from fervid.outputs import Target, plan
 
@@ -48,7 +49,7 @@ def run(
             several sources the others are still analysed, and the error at the end counts.
         KeyboardInterrupt: interrupted; outputs are closed and readable.
     """
-    targets = plan(config, config.all_sources())
+    targets = plan(config, expand(config))
     failures = _Failures(len(targets), stderr)
     with _model_file(config) as path:
         options = config.model

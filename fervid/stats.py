@@ -114,6 +114,7 @@ class RunStats:
         self._tracks: dict[int, Track] = {}
         self._highest_track = -1
         self._first_frame_s = self._last_frame_s = self._started_s
+        self._first_time_s = 0.0
 
     def observe(self, result: FrameResult, more_ms: Mapping[str, float] | None = None) -> None:
         """Take one frame's result.
@@ -124,7 +125,7 @@ class RunStats:
         """
         now = self._clock()
         if self._last is None:
-            self._first_frame_s = now
+            self._first_frame_s, self._first_time_s = now, result.time_s
         self._last, self._last_frame_s = result, now
         self._rate.tick(now)
         for stage, ms in {**result.timings.stages_ms, **(more_ms or {})}.items():
@@ -177,7 +178,7 @@ class RunStats:
             live=source.live,
             frames=self._counts["frames"],
             n_frames=None if source.live else source.n_frames,
-            position_s=last.time_s + float(1 / source.rate if source.rate else 0) if last else 0.0,
+            position_s=last.time_s - source.start_s + _period_s(source) if last else 0.0,
             duration_s=None if source.live else source.duration_s,
             dropped=self._counts["dropped"],
             fps=self._rate.per_s(now),
@@ -205,7 +206,7 @@ class RunStats:
         return {
             "frames": frames,
             "dropped": self._counts["dropped"],
-            "duration_s": round(self._last.time_s, 3) if self._last else 0.0,
+            "duration_s": round(self._last.time_s - self._first_time_s, 3) if self._last else 0.0,
             "elapsed_s": round(self._clock() - self._started_s, 3),
             "fps": round((frames - 1) / spent, 2) if spent > 0 else 0.0,
             "faces": faces,
@@ -224,6 +225,11 @@ class RunStats:
                 for name, s in self._stages.items()
             },
         }
+
+
+def _period_s(source: SourceInfo) -> float:
+    """Seconds that a frame lasts, 0 where nobody knows."""
+    return float(1 / source.rate) if source.rate else 0.0
 
 
 def _shares(counts: Counter[str], total: int | None = None) -> dict[str, float]:

@@ -12,13 +12,14 @@ LAYERS = {
     0: ("errors", "interrupt", "console"),
     1: ("records", "config", "card"),
     2: (
-        *("media", "containers", "upright", "cut_off", "capture"),
+        *("media", "containers", "upright", "cut_off", "capture", "source", "pipe", "seeking"),
+        *("images", "thinning", "region", "cameras", "silence", "nearest"),
         *("faces", "tracks", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         "network",
     ),
     3: ("prefetch", "checkpoint", "adcam", "backends", "sinks"),
-    4: ("pipeline", "dashboard", "outputs"),
+    4: ("pipeline", "dashboard", "outputs", "expand"),
     5: ("lane", "run"),
     6: ("cli",),
     7: ("__main__",),
@@ -27,7 +28,7 @@ LEVEL = {name: level for level, names in LAYERS.items() for name in names}
 HEAVY = {
     "mediapipe": {"faces"},
     "onnxruntime": {"backends"},
-    "av": {"media", "containers", "upright", "capture", "sinks"},
+    "av": {"media", "containers", "upright", "seeking", "capture", "sinks"},
     "torch": {"network", "adcam", "checkpoint", "backends"},
     "pyarrow": {"sinks"},
 }

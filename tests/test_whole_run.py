@@ -181,9 +181,9 @@ def test_a_model_that_needs_torch_says_so_where_there_is_none(tmp_path):
         ([str(SAMPLE), "--model", str(SAMPLE)], 1, "noisy_portrait.mp4"),
         ([str(SAMPLE), "--csv", "/proc/nowhere/rows.csv"], 1, "/proc/nowhere"),
         ([str(SAMPLE), "-o", "/proc/nowhere"], 1, "/proc/nowhere"),
-        (["."], 1, "folder"),
-        (["/"], 1, "folder"),
-        ([str(SAMPLE), str(SAMPLE), "-o", "never-made"], 2, "wanted twice"),
+        (["docs/results"], 1, "no video or image"),
+        (["/"], 1, "whole disk"),
+        ([str(SAMPLE), str(SAMPLE), "-o", "never-made"], 2, "named twice"),
         ([str(SAMPLE), "-o", "never", "--csv", "never/noisy_portrait/faces.jsonl"], 2, "twice"),
     ],
     ids=[

@@ -25,10 +25,11 @@ from fervid.config.analysis import (
 )
 from fervid.config.credentials import without_credentials
 from fervid.config.outputs import STDOUT, Anonymize, OutputConfig, refuse_existing
-from fervid.config.reading import ReadConfig, RtspTransport, WindowConfig
+from fervid.config.reading import STDIN, ReadConfig, Roi, RtspTransport, WindowConfig
 from fervid.errors import ConfigError
 
 __all__ = [
+    "STDIN",
     "STDOUT",
     "Anonymize",
     "CamName",
@@ -43,6 +44,7 @@ __all__ = [
     "ModelConfig",
     "OutputConfig",
     "ReadConfig",
+    "Roi",
     "RtspTransport",
     "RunConfig",
     "WindowConfig",
@@ -58,6 +60,7 @@ class RunConfig:
     Attributes:
         sources: What is read: files, folders, globs, images, URLs of streams, - for a pipe.
         camera: Number of a camera to read too, from 0; may be given several times.
+        list_cameras: Print the cameras that are there, and do nothing else.
         quiet: Print nothing but errors.
         verbose: Print the log too, and a traceback with an error.
         read: How sources are read.
@@ -72,6 +75,7 @@ class RunConfig:
 
     sources: tuple[str, ...] = ()
     camera: tuple[int, ...] = field(default=(), kw_only=True)
+    list_cameras: bool = field(default=False, kw_only=True)
     quiet: bool = field(default=False, kw_only=True)
     verbose: bool = field(default=False, kw_only=True)
     read: ReadConfig = field(default_factory=ReadConfig, kw_only=True)

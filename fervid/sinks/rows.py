@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from fervid.errors import SinkError
+from fervid.errors import ReaderGone, SinkError
 from fervid.records import Frame, FrameResult
 from fervid.sinks import RunHeader
 
@@ -116,6 +116,8 @@ def sink_error(path: Path | None, error: Exception) -> SinkError:
             "start again.",
             "-",
         )
+    if path is None and isinstance(error, BrokenPipeError):
+        return ReaderGone("Nobody reads standard output any more.", "-")
     if path is None:
         return SinkError(f"Standard output cannot be written ({_reason(error)}).", "-")
     if not path.parent.is_dir():

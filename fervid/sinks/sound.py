@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from fervid.config import STDIN
 from fervid.containers import open_container, video_stream
 from fervid.errors import SourceOpenError
 from fervid.media import RESTART_S
@@ -29,15 +30,21 @@ COPIED = ("aac", "mp3", "alac", "opus", "flac")
 MP3_RATE = 16_000
 # No codec's packets follow each other faster; closer ones might share a tick of the file.
 STEP_S = 1e-3
+# What a decoder needs to have heard before its first sound is right.
+PREROLL_S = 0.5
 
 
 class Sound:
     """The source's sound on its way into the video, moved so that 0 s is the video's start.
 
     Timestamps that start again go on where they were, as MediaClock's do for the pictures.
+
+    Args:
+        container: of the source.
+        begins_s: what time of the source is the video's start.
     """
 
-    def __init__(self, container: "InputContainer") -> None:
+    def __init__(self, container: "InputContainer", begins_s: float = 0.0) -> None:
         from av.stream import Discard
 
         self._container = container
@@ -46,7 +53,7 @@ class Sound:
             if other.index != self._from.index:
                 other.discard = Discard.all  # not even read, where the format has an index
         video = video_stream(container, container.name)
-        self._start_s = float((video.start_time or 0) * (video.time_base or 0))
+        self._start_s = float((video.start_time or 0) * (video.time_base or 0)) + begins_s
         context = self._from.codec_context
         self._codec = context.codec.canonical_name
         # AAC outside MP4 may come without the description that MP4 keeps in its header.
@@ -64,7 +71,9 @@ class Sound:
         source = header.source
         if source.live or not source.has_audio or "://" in source.uri:
             return None
-        if not Path(source.uri).is_file():  # a pipe would be waited for for ever
+        if (
+            source.uri == STDIN or not Path(source.uri).is_file()
+        ):  # a pipe would be waited for for ever
             _log.warning("The sound of %s is left out, since it is no regular file", source.uri)
             return None
         try:
@@ -77,7 +86,7 @@ class Sound:
             _log.warning("The sound of %s has an unknown codec and is left out", source.uri)
             container.close()
             return None
-        return cls(container)
+        return cls(container, source.start_s)
 
     def attach(self, file: "OutputContainer") -> None:
         """Add a stream for the sound to the video."""
@@ -130,6 +139,8 @@ class Sound:
             if end_s - now_s > RESTART_S:
                 shift_s, now_s = shift_s + end_s - now_s, end_s
             end_s = max(end_s, now_s + float((packet.duration or 0) * base))
+            if end_s < -PREROLL_S:
+                continue
             shift = round(shift_s / base)
             packet.pts = cast("int", packet.pts) + shift
             packet.dts = packet.pts if packet.dts is None else packet.dts + shift

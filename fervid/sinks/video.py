@@ -86,11 +86,12 @@ class VideoSink:
             threads=1,
         )
         # A player needs times that rise, even where two frames share a tick.
-        self._last = picture.pts = max(round(result.time_s * TICKS), self._last + 1)
+        time_s = result.time_s - self._source.start_s
+        self._last = picture.pts = max(round(time_s * TICKS), self._last + 1)
         picture.time_base = Fraction(1, TICKS)
         try:
             self._file.mux(self._stream.encode(picture))
-            self._mux_sound(result.time_s)
+            self._mux_sound(time_s)
         except (av.FFmpegError, OSError) as error:
             with contextlib.suppress(SinkError):  # the pictures that the encoder holds are kept
                 self.close()

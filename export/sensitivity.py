@@ -1,0 +1,104 @@
+"""Which convolutions must stay float32 for the labels to stay: measured, one at a time."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnxruntime.quantization import QuantType
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from fervid.backends.onnx_backend import session_options
+
+# Sums, norms and the maps' own arithmetic stay float32: a residual stream that is rounded to 8 bits
+# at every block loses labels.
+QUANTIZED = ["Conv", "MaxPool"]
+# RMS error of the logits that int8 may add; each figure of the model card was measured with it.
+LOGIT_ERROR = 0.04
+BATCH = 16
+
+
+def quantized(
+    model: onnx.ModelProto, ranges: Any, floats: Iterable[str], *, reduce_range: bool
+) -> onnx.ModelProto:
+    """The graph with its convolutions in QDQ form: per channel, unsigned activations.
+
+    Args:
+        model: the prepared float32 graph; it is left as it is.
+        ranges: of its activations, from onnxruntime's calibrator.
+        floats: names of the nodes that stay float32.
+        reduce_range: 7-bit weights.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    quantizer = QDQQuantizer(
+        copy,
+        True,  # per channel
+        reduce_range,
+        QuantType.QInt8,
+        QuantType.QUInt8,
+        ranges,
+        [],
+        list(floats),
+        QUANTIZED,
+        {},
+    )
+    quantizer.quantize_model()
+    result: onnx.ModelProto = quantizer.model.model
+    return result
+
+
+def logits(
+    model: onnx.ModelProto, images: NDArray[np.float32], eta: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Run a graph; returns float32 (N, K)."""
+    session = ort.InferenceSession(
+        model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
+    )
+    parts = []
+    for start in range(0, len(images), BATCH):
+        part = slice(start, start + BATCH)
+        target = np.full(len(eta[part]), -1, np.int64)
+        feeds = {"images": images[part], "eta": eta[part], "target": target}
+        parts.append(session.run(["logits"], feeds)[0])
+    return np.concatenate(parts)
+
+
+def errors(
+    model: onnx.ModelProto, ranges: Any, images: NDArray[np.float32], eta: NDArray[np.float32]
+) -> dict[str, float]:
+    """Mean squared error of the logits when only one convolution is quantized, for each of them.
+
+    Args:
+        model: the prepared float32 graph.
+        ranges: of its activations.
+        images: float32 (N, 3, S, S), as the network sees them.
+        eta: float32 (N,).
+    """
+    truth = logits(model, images, eta)
+    nodes = [node.name for node in model.graph.node if node.op_type in QUANTIZED]
+    found = {}
+    for name in nodes:
+        others = [other for other in nodes if other != name]
+        said = logits(quantized(model, ranges, others, reduce_range=False), images, eta)
+        found[name] = float(np.square(said - truth).mean())
+    return found
+
+
+def worst(found: Mapping[str, float], limit: float = LOGIT_ERROR) -> list[str]:
+    """The fewest nodes without which the errors of the others add up to no more than the limit.
+
+    Args:
+        found: mean squared error of each node, as `errors` gives them; they add up, since the
+            roundings of different nodes are independent.
+        limit: RMS error that may be left.
+    """
+    left, kept = sum(found.values()), []
+    for name in sorted(found, key=lambda name: -found[name]):
+        if left <= limit**2:
+            break
+        kept.append(name)
+        left -= found[name]
+    return kept

@@ -1,0 +1,233 @@
+"""From what a person named to sources: folders, globs and sequences of images taken apart.
+
+    folder          every video below it; images where no video lies beside them: one sequence if
+                    their names differ in the last number alone, else each by itself
+    'clips/*.mkv'   (quoted) every file that fits; an image is always a source of its own
+    f/%05d.png      one sequence
+    anything else   itself: a file, "-", a camera, a URL
+
+Hidden files, and what fervid wrote, are passed over: a folder that holds the videos and the
+results of the last run gives the videos.
+"""
+
+import glob
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import Path
+
+from fervid.capture import camera_number
+from fervid.config import STDIN, RunConfig, without_credentials
+from fervid.errors import ConfigError, SourceOpenError
+from fervid.images import is_folder, is_image, is_sequence, natural
+from fervid.nearest import nearest
+from fervid.outputs import FILES, SUMMARY
+
+_log = logging.getLogger(__name__)
+
+VIDEO_SUFFIXES = frozenset(
+    (
+        *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".mpg", ".mpeg"),
+        *(".mpe", ".m1v", ".m2v", ".vob", ".ts", ".mts", ".m2ts", ".mxf", ".wmv", ".asf"),
+        *(".flv", ".f4v", ".3gp", ".3g2", ".ogv", ".ogm", ".dv", ".nut", ".y4m", ".gif"),
+        *(".apng", ".mjpeg", ".mjpg", ".h264", ".264", ".h265", ".hevc", ".265", ".ivf"),
+    )
+)
+
+
+class _Written:
+    """Knows what fervid wrote, or is about to write."""
+
+    def __init__(self, config: RunConfig) -> None:
+        out = config.output.out
+        self._out = None if out is None else out.resolve()
+        self._files = {path.resolve() for path in config.output.files()}
+        self._results: dict[Path, bool] = {}
+
+    def has(self, path: Path, base: Path) -> bool:
+        """Whether a file or folder is an output, or lies among outputs below `base`."""
+        place, root = path.resolve(), base.resolve()
+        if place in self._files:
+            return True
+        for folder in (place, *place.parents):
+            if not folder.is_relative_to(root):
+                return False
+            if (folder == self._out and folder != root) or self._is_result(folder):
+                return True
+        return False
+
+    def _is_result(self, folder: Path) -> bool:
+        """Whether a folder is one that `-o` fills for a source."""
+        if folder not in self._results:
+            others = (folder / FILES["video"], folder / SUMMARY)  # --no-images, a killed run
+            journal = (folder / FILES["jsonl"]).is_file()
+            self._results[folder] = journal and any(file.is_file() for file in others)
+        return self._results[folder]
+
+
+def expand(config: RunConfig) -> list[str]:
+    """Return every source of a run, each as `open_source` takes it, in the order they were named.
+
+    Raises:
+        SourceOpenError: a folder or glob holds nothing that could be read.
+        ConfigError: a source is named twice, or there are several for an output that takes one.
+    """
+    written = _Written(config)
+    named: dict[str, tuple[str, str]] = {}  # what a source is: the source, what it was named by
+    for given in config.all_sources():
+        found = {_identity(source): source for source in _expand_one(given, written)}
+        for identity, source in found.items():
+            if identity in named:
+                raise ConfigError(_twice(source, given, named[identity][1]), "sources")
+            named[identity] = source, given
+    sources = [source for source, _ in named.values()]
+    if len(sources) > 1 and config.output.single:
+        raise ConfigError(
+            f"--video, --jsonl, --csv and --parquet take one source, and these are {len(sources)}; "
+            "use -o DIR for several.",
+            "sources",
+        )
+    return sources
+
+
+def _twice(source: str, given: str, before: str) -> str:
+    """What is said about a source that is named twice."""
+    shown, given, before = (without_credentials(name) for name in (source, given, before))
+    if given == before or source in (given, before):
+        by = "" if given == before else f", by {before} and by {given}"
+    else:
+        by = f", by {before} and by {given}"
+    return f"The source {shown} is named twice{by}; name each source once."
+
+
+def _identity(source: str) -> str:
+    """What two names of one source have in common."""
+    number = camera_number(source)
+    if number is not None:
+        return f"camera:{number}"
+    if source == STDIN or "://" in source:
+        return source
+    try:
+        return str(Path(source).resolve())
+    except (OSError, ValueError):  # a name that no file can have, which opening it will tell
+        return source
+
+
+def _expand_one(given: str, written: _Written) -> list[str]:
+    """The sources that one argument names."""
+    if given in ("", STDIN) or "://" in given or camera_number(given) is not None:
+        return [given]
+    path = Path(given)
+    if is_folder(path):
+        return _folder(path, written)
+    if not glob.has_magic(given) or _exists(path):
+        return [given]
+    return _glob(given, written)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _folder(folder: Path, written: _Written) -> list[str]:
+    """The sources in a folder and the folders below it.
+
+    Raises:
+        SourceOpenError: there are none.
+    """
+    if folder.resolve() == Path(folder.resolve().anchor):
+        raise SourceOpenError(
+            f"The folder {folder} is a whole disk; name the folder that holds the videos.",
+            str(folder),
+        )
+    found = list(_walk(folder, folder, written, set()))
+    if found:
+        return found
+    try:
+        empty = not any(folder.iterdir())
+    except OSError as error:
+        raise SourceOpenError(
+            f"The folder {folder} cannot be read ({error.strerror}); check its permissions.",
+            str(folder),
+        ) from error
+    what = "is empty" if empty else "holds no video or image"
+    if written.has(folder, folder):
+        what = "holds results of fervid, which are not analysed again"
+    raise SourceOpenError(
+        f"The folder {folder} {what}; name a folder with videos, or a file.", str(folder)
+    )
+
+
+def _walk(folder: Path, base: Path, written: _Written, seen: set[Path]) -> Iterator[str]:
+    """Yield the sources of a folder, then those of the folders in it; each folder once."""
+    place = folder.resolve()  # links may lead back
+    if place in seen or written.has(folder, base):
+        return
+    seen.add(place)
+    try:
+        inside = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    except OSError as error:
+        if folder != base:
+            _log.warning("%s cannot be read (%s) and is passed over", folder, error.strerror)
+        return
+    inside.sort(key=lambda entry: natural(entry.name))
+    folders = [entry for entry in inside if is_folder(entry)]
+    files = [f for f in inside if f.is_file() and not written.has(f, base)]
+    videos = [f for f in files if f.suffix.lower() in VIDEO_SUFFIXES]
+    images = [f for f in files if is_image(f)]
+    if videos and images:
+        text = "%s: images beside videos are passed over (%d); a glob in quotes would name them"
+        _log.warning(text, folder, len(images))
+        images = []
+    if is_sequence(images):
+        yield str(folder)
+    else:
+        yield from map(str, videos + images)
+    for below in folders:
+        yield from _walk(below, base, written, seen)
+
+
+def _glob(pattern: str, written: _Written) -> list[str]:
+    """The files that fit a pattern; folders that fit are taken apart.
+
+    Files with other suffixes than a video's or an image's are left out, if any has one.
+
+    Raises:
+        SourceOpenError: none fits.
+    """
+    still = re.split(r"[*?[]", pattern, maxsplit=1)[0]
+    base = Path(still) if still.endswith("/") else Path(still).parent
+    fits = [Path(name) for name in glob.iglob(pattern, recursive=True)]  # noqa: PTH207 - hides hidden files
+    fits = sorted((f for f in fits if not written.has(f, base)), key=natural)
+    files = [f for f in fits if not is_folder(f)]
+    known = [f for f in files if f.suffix.lower() in VIDEO_SUFFIXES or is_image(f)]
+    sources = [str(f) for f in known or files]
+    if "**" not in pattern:
+        for folder in filter(is_folder, fits):
+            sources += _walk(folder, folder, written, set())
+    if not sources:
+        near = _near(pattern)
+        way = f"did you mean {near}?" if near else "check the folder and the pattern."
+        raise SourceOpenError(f"No file fits {pattern}; {way}", pattern)
+    return sources
+
+
+def _near(pattern: str) -> str | None:
+    """A pattern with a suffix that files there have, or the folder that was meant."""
+    path = Path(pattern)
+    fixed = next(p for p in (path, *path.parents) if not glob.has_magic(str(p)))
+    if not fixed.exists():
+        near = nearest(fixed)
+        return None if near is None else str(near)
+    with suppress(OSError):
+        there = {f.suffix for f in path.parent.iterdir() if f.suffix}
+        close = get_close_matches(path.suffix, sorted(there))
+        # Of names equally near, the one with two letters changed over.
+        close.sort(key=lambda suffix: sorted(suffix) != sorted(path.suffix))
+        return str(path.with_suffix(close[0])) if close else None
+    return None

@@ -1,0 +1,139 @@
+"""`-`: a video through standard input, and rows to a reader that has seen enough."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from fervid.capture import open_source
+from fervid.cli import main
+from fervid.config import ReadConfig
+from fervid.errors import SourceOpenError
+from tests import clips
+from tests.places import ROOT, SAMPLE
+
+
+@pytest.fixture
+def piped(monkeypatch):
+    """Put a real pipe in the place of standard input; what is sent runs in a thread."""
+    threads, files = [], []
+
+    def send(data):
+        read_end, write_end = os.pipe()
+        files.append(os.fdopen(read_end, encoding="latin-1"))
+        monkeypatch.setattr(sys, "stdin", files[-1])
+
+        def write():
+            try:
+                with os.fdopen(write_end, "wb") as file:
+                    file.write(data)
+            except BrokenPipeError:
+                pass
+
+        threads.append(threading.Thread(target=write))
+        threads[-1].start()
+
+    yield send
+    for file in files:
+        file.close()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels", "layout"),
+    [
+        ("a.mkv", "libx264", "yuv420p", {}),
+        ("a.ts", "libx264", "yuv420p", {}),
+        ("a.mp4", "libx264", "yuv420p", {"movflags": "frag_keyframe+empty_moov"}),
+        ("a.mp4", "libx264", "yuv420p", {"movflags": "faststart"}),
+        ("a.mjpeg", "mjpeg", "yuvj420p", {}),
+        ("a.avi", "mpeg4", "yuv420p", {}),
+    ],
+)
+def test_every_frame_of_a_pipe_arrives_in_time(tmp_path, piped, name, codec, pixels, layout):
+    path = clips.clip(tmp_path / name, codec, pixels=pixels, layout=layout)
+    piped(path.read_bytes())
+    check_every_frame()
+
+
+def test_raw_pictures_of_yuv4mpegpipe(piped):
+    width, height = clips.SIZE
+    data = f"YUV4MPEG2 W{width} H{height} F25:1 Ip A1:1 C444\n".encode()
+    for number in range(12):
+        luma = round(16 + clips.level(number) * 219 / 255)
+        planes = bytes([luma]) * (width * height) + b"\x80" * (2 * width * height)
+        data += b"FRAME\n" + planes
+    piped(data)
+    check_every_frame()
+
+
+def check_every_frame():
+    with open_source("-") as source:
+        frames = list(source)
+    assert [clips.number(f.bgr) for f in frames] == list(range(12))
+    assert [f.time_s for f in frames] == pytest.approx([n / 25 for n in range(12)], abs=2e-3)
+    assert (source.info.uri, source.info.label) == ("-", "standard input")
+    assert not source.info.live
+
+
+def test_a_pipe_can_be_thinned_and_cut(tmp_path, piped):
+    piped(clips.clip(tmp_path / "a.mkv").read_bytes())
+    with open_source("-", ReadConfig(start=0.2, every=3, roi=(0, 0, 32, 16))) as source:
+        frames = list(source)
+    assert [f.index for f in frames] == [5, 8, 11]
+    assert {f.bgr.shape for f in frames} == {(16, 32, 3)}
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_what_no_pipe_can_carry_is_one_sentence(tmp_path, piped, share):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), np.uint8)
+    whole = clips.clip(tmp_path / "a.mp4", pictures=list(noise)).read_bytes()  # index at the end
+    piped(whole if share else b"")
+    with pytest.raises(SourceOpenError, match=r"Matroska, MPEG-TS or fragmented MP4") as caught:
+        open_source("-")
+    assert caught.value.uri == "-"
+
+
+def test_a_redirected_file_may_have_its_index_at_the_end(tmp_path, monkeypatch):
+    with clips.clip(tmp_path / "a.mp4").open(encoding="latin-1") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        with open_source("-") as source:
+            assert len(list(source)) == 12
+
+
+def test_a_terminal_and_a_closed_input_are_refused(monkeypatch):
+    main_end, terminal = os.openpty()
+    with os.fdopen(terminal) as file, os.fdopen(main_end):
+        monkeypatch.setattr(sys, "stdin", file)
+        with pytest.raises(SourceOpenError, match="is a terminal; pipe a video"):
+            open_source("-")
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SourceOpenError, match="is closed; pipe a video"):
+        open_source("-")
+
+
+def test_results_of_a_pipe_go_to_a_folder_of_its_own(tmp_path, piped, capsys):
+    piped(clips.clip(tmp_path / "a.mkv", sound="aac").read_bytes())
+    assert main(["-", "-o", str(tmp_path / "out"), "-q"]) == 0
+    assert (tmp_path / "out" / "stdin" / "annotated.mp4").is_file()
+    assert "The sound of - is left out" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe without a reader is another error there")
+def test_a_reader_that_has_seen_enough_ends_the_run_silently():
+    command = [sys.executable, "-m", "fervid", "-", "--jsonl", "-", "-q"]
+    with (
+        SAMPLE.open("rb") as file,
+        subprocess.Popen(
+            command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+        ) as child,
+    ):
+        lines = [child.stdout.readline() for _ in range(3)]
+        child.stdout.close()
+        said = child.stderr.read()
+    assert all(line.startswith(b"{") for line in lines)
+    assert (child.returncode, said) == (141, b"")
