@@ -12,6 +12,7 @@ from typing import TextIO
 from rich.console import Console
 
 from fervid import __version__
+from fervid.anonymize import Anonymizer
 from fervid.backends import Backend, open_backend
 from fervid.capture import Source, open_source
 from fervid.config import RunConfig
@@ -20,12 +21,13 @@ from fervid.dashboard import open_display
 from fervid.draw import draw
 from fervid.errors import FervidError, SinkError
 from fervid.interrupt import held_interrupt
-from fervid.outputs import Target, open_sinks, plan, write_summary
+from fervid.outputs import Target, plan, summary_record
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
 from fervid.records import FrameResult
 from fervid.sinks import RunHeader, Sink
 from fervid.stats import RunStats
+from fervid.writing import RunOutputs
 
 DEFAULT_MODEL = "fervid-int8.onnx"
 
@@ -40,6 +42,7 @@ class _Session:
     stderr: Console
     stdout: TextIO
     clock: Callable[[], float]
+    outputs: RunOutputs
 
 
 def run(
@@ -65,14 +68,15 @@ def run(
     sources = config.all_sources()
     targets = plan(config, sources)
     failed: list[FervidError] = []
-    with _model_file(config) as path:
+    with RunOutputs(config, targets, stderr, stdout) as outputs, _model_file(config) as path:
         options = config.model
         with closing(open_backend(path, options.device, options.threads)) as backend:
-            session = _Session(config, backend, _sha256(path), stderr, stdout, clock)
+            session = _Session(config, backend, _sha256(path), stderr, stdout, clock, outputs)
             for target in targets:
                 try:
                     _run_source(session, target)
                 except FervidError as error:
+                    outputs.fail(target, error)
                     if len(targets) == 1:
                         raise
                     failed.append(error)
@@ -111,39 +115,51 @@ def _run_source(session: _Session, target: Target) -> None:
         )
         try:
             with (
-                open_sinks(target, header, session.stdout) as sinks,
+                session.outputs.sinks(target, header) as sinks,
                 Pipeline(config, session.backend) as pipeline,
                 Prefetch(source) as frames,
                 display,
             ):
-                for result, more_ms in _results(frames, pipeline, sinks, config.explain.heatmap):
+                for result, more_ms in _results(frames, pipeline, sinks, config):
                     stats.observe(result, more_ms)
                     display.update(lambda: stats.snapshot(source.info))
-        except BaseException:
+        except BaseException as error:
             with suppress(SinkError):  # the first error is the one to tell
-                _summarise(target, header, stats, source)
+                _summarise(session, target, header, _figures(stats, source, error))
             raise
-        _summarise(target, header, stats, source)
+        _summarise(session, target, header, _figures(stats, source))
 
 
-def _summarise(target: Target, header: RunHeader, stats: RunStats, source: Source) -> None:
-    """Write the summary, if one is wanted and the outputs could be opened."""
-    if target.summary is not None and target.summary.parent.is_dir():
-        with held_interrupt():
-            write_summary(target.summary, header, {**stats.summary(), "damaged": source.damaged})
+def _figures(
+    stats: RunStats, source: Source, error: BaseException | None = None
+) -> dict[str, object]:
+    """What is known of a source at its end, and why it ended if it was not its own end."""
+    why = "interrupted" if isinstance(error, KeyboardInterrupt) else error and str(error)
+    return {**stats.summary(), "damaged": source.damaged, "error": why}
+
+
+def _summarise(
+    session: _Session, target: Target, header: RunHeader, figures: dict[str, object]
+) -> None:
+    """Hand the figures of a source to the run's outputs."""
+    with held_interrupt():
+        session.outputs.add(target, summary_record(header, figures))
 
 
 def _results(
-    frames: Prefetch, pipeline: Pipeline, sinks: Sequence[Sink], heatmap: bool
+    frames: Prefetch, pipeline: Pipeline, sinks: Sequence[Sink], config: RunConfig
 ) -> Iterator[tuple[FrameResult, dict[str, float]]]:
     """Analyse and write frame after frame; each result with the ms of the stages around it."""
     pixels = any(sink.wants_pixels for sink in sinks)
+    method, heatmap = config.output.anonymize, config.explain.heatmap
+    hider = None if method == "none" else Anonymizer(method)
     began = time.perf_counter()
     for frame, dropped in frames:
         analysed = time.perf_counter()
         result = pipeline.process(frame, dropped)
         done = time.perf_counter()
-        drawn = draw(frame.bgr, result, heatmap=heatmap) if pixels else None
+        shown = hider.hide(frame.bgr, result.faces, frame.time_s) if hider and pixels else frame.bgr
+        drawn = draw(shown, result, heatmap=heatmap) if pixels else None
         painted = time.perf_counter()
         with held_interrupt():  # a frame is in all outputs or in none
             for sink in sinks:

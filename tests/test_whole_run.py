@@ -172,7 +172,7 @@ def test_a_model_that_needs_torch_says_so_where_there_is_none(tmp_path):
         ([str(SAMPLE), "-o", "/proc/nowhere"], 1, "/proc/nowhere"),
         (["."], 1, "folder"),
         (["/"], 1, "folder"),
-        ([str(SAMPLE), str(SAMPLE), "-o", "never-made"], 2, "wanted twice"),
+        ([str(SAMPLE), str(SAMPLE), "-o", "never-made"], 2, "given twice"),
         ([str(SAMPLE), "-o", "never", "--csv", "never/noisy_portrait/faces.jsonl"], 2, "twice"),
     ],
     ids=[

@@ -117,6 +117,21 @@ def read_headers(path: Path) -> list[dict[str, Any]]:
     return [line for line in read_journal(path) if is_header(line)]
 
 
+def ends_cut_off(path: Path) -> bool:
+    """Whether the last line of a journal has no end, as after a crash.
+
+    Raises:
+        SinkError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - 1))
+            return size > 0 and file.read() != b"\n"
+    except OSError as error:
+        raise sink_error(path, error) from error
+
+
 def _parse(line: str) -> dict[str, Any] | None:
     """A line's object, None if it is none."""
     try:

@@ -173,10 +173,8 @@ class ParquetTable:
 
     def _flush(self) -> None:
         rows, self._rows = self._rows, []
-        for row in rows:
-            row["utc"] = datetime.fromisoformat(row["utc"]) if row["utc"] else None
         try:
-            self._writer.write_table(pa.Table.from_pylist(rows, schema=self._schema))
+            self._writer.write_table(as_arrow(rows, self._schema))
         except (OSError, pa.ArrowException) as error:
             failure = sink_error(self._path, error)
             self._failure = str(failure)
@@ -195,3 +193,10 @@ class ParquetTable:
 def row_schema(classes: Sequence[str]) -> Any:
     """The Arrow schema of the rows."""
     return pa.schema([(name, _TYPES.get(name, pa.float32())) for name in columns(tuple(classes))])
+
+
+def as_arrow(rows: list[dict[str, Any]], schema: Any) -> Any:
+    """Rows as an Arrow table; moments become timestamps."""
+    for row in rows:
+        row["utc"] = datetime.fromisoformat(row["utc"]) if row["utc"] else None
+    return pa.Table.from_pylist(rows, schema=schema)
