@@ -60,7 +60,8 @@ class CropsSink:
         """
         now = result.time_s
         # A face that is gone is forgotten; should it come back, its crop is due again.
-        recent = {t: was for t, was in self._written.items() if abs(now - was[1]) < EVERY_S}
+        due_s = EVERY_S - 1e-6  # times are rounded
+        recent = {t: was for t, was in self._written.items() if abs(now - was[1]) < due_s}
         for i, track in enumerate(result.faces.track_ids.tolist()):
             label = result.labels[i]
             if track not in recent or recent[track][0] != label:
