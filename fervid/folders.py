@@ -21,7 +21,7 @@ def folder_names(sources: Sequence[str]) -> list[Path]:
     would be the same (a.mp4 and a.mkv), both keep it. A stream's is its address without what no
     file name may hold, a camera's its number. What is still the same gets a number.
     """
-    places = {s: Path(s).absolute() for s in sources if not _is_device(s)}
+    places = {s: _place(s) for s in sources if not _is_device(s)}
     try:
         root = Path(os.path.commonpath([place.parent for place in places.values()]))
     except ValueError:  # none, or on two drives
@@ -29,7 +29,8 @@ def folder_names(sources: Sequence[str]) -> list[Path]:
     full = []
     for source in sources:
         place = places.get(source, Path(_device_name(source)))
-        full.append(place.relative_to(root) if root and source in places else Path(place.name))
+        name = place.relative_to(root) if root and source in places else Path(place.name)
+        full.append(name if name.name else Path("root"))
     bare = [_bare(name, places.get(source)) for name, source in zip(full, sources, strict=True)]
     counts = Counter(map(_key, bare))
     counts.update(RESERVED)
@@ -40,6 +41,11 @@ def folder_names(sources: Sequence[str]) -> list[Path]:
 def source_key(source: str) -> str:
     """What tells sources apart: a file by its place, however it is spelled."""
     return source if _is_device(source) else str(Path(source).resolve())
+
+
+def _place(source: str) -> Path:
+    """Where a file is, by its own name even if that is a link: no `..` and one slash in front."""
+    return Path(os.path.abspath(source).replace("//", "/"))  # noqa: PTH100  resolve() follows links
 
 
 def _bare(name: Path, place: Path | None) -> Path:

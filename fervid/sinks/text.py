@@ -69,10 +69,10 @@ class TextOutput:
                 raise SinkError(self._failure, str(self._path or "-"))
             if self._stream is None:
                 raise ValueError("the output is closed")
-            self._begun = True
             try:
                 self._stream.write(text)
                 self._stream.flush()
+                self._begun = True
             except (OSError, UnicodeError) as error:
                 with contextlib.suppress(SinkError):  # it meets the same error again
                     self.close()
