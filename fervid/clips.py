@@ -22,7 +22,7 @@ FIRST = (
 )
 LAST = (*(f"noise_{kind}" for kind in NOISE_KINDS), "filter", "fps", "damaged", "error")
 LABEL = "label_"
-MOST_ROWS, NAME = 40, 24  # of the table for people, and the characters of a clip's name
+MOST_ROWS = 40  # of the table for people
 
 
 def clip_row(folder: str, summary: Mapping[str, Any]) -> Row:
@@ -91,10 +91,10 @@ def render(rows: Sequence[Row]) -> Table:
     failed = sum(bool(row["error"]) for row in rows)
     title = f"{len(rows)} clips" + (f", {failed} failed" if failed else "")
     table = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
-    table.add_column("clip", no_wrap=True)
-    for name in ("frames", "seconds", "faces", "tracks"):
+    table.add_column("clip", overflow="fold", min_width=16)
+    for name in ("seconds", "faces", "tracks"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("labels", no_wrap=True)
+    table.add_column("label", no_wrap=True)
     table.add_column("unsure", justify="right", no_wrap=True)
     table.add_column("noise", no_wrap=True)
     for row in rows[:MOST_ROWS]:
@@ -107,22 +107,18 @@ def render(rows: Sequence[Row]) -> Table:
 def _cells(row: Row) -> list[str]:
     """A row as text; why a clip failed was said when it did."""
     name = printable(row["folder"] or row["source"] or "")
-    if len(name) > NAME:
-        name = "…" + name[1 - NAME :]  # its end is what tells clips apart
     state = "failed" if row["error"] else ""
     if row["frames"] is None:
-        return [name, "", "", "", "", state, "", ""]
+        return [name, "", "", "", state, "", ""]
     labels = {k.removeprefix(LABEL): v for k, v in row.items() if k.startswith(LABEL)}
-    noise = {str(kind): row[f"noise_{kind}"] or 0.0 for kind in NOISE_KINDS}
     return [
         name,
-        str(row["frames"]),
         f"{row['duration_s']:.1f}",
         str(row["faces"]),
         str(row["tracks"]),
         " ".join(filter(None, (_largest(labels), state))),
         f"{row['uncertain']:.0%}" if row["faces"] else "",
-        _largest(noise).replace("_", " "),
+        max(NOISE_KINDS, key=lambda kind: row[f"noise_{kind}"] or 0.0).replace("_", " "),
     ]
 
 

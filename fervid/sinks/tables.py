@@ -1,5 +1,6 @@
 """Tables that were written before: whether they are complete, several as one, all in memory."""
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -72,7 +73,8 @@ def merge_tables(tables: Sequence[Path], merged: Path, folders: Sequence[str]) -
             writer.add_key_value_metadata({METADATA_KEY: json.dumps(about)})
         part.replace(merged)
     except (OSError, pa.ArrowException) as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise sink_error(merged, error) from error
     return rows
 
