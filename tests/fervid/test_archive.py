@@ -120,7 +120,7 @@ def test_the_table_fits_a_terminal_and_names_every_clip(tmp_path):
     assert "3 clips, 1 failed" in said
     assert max(map(len, said.splitlines())) <= 80
     words = {line.split()[0]: line.split() for line in said.splitlines() if line.strip()}
-    assert words["b"] == ["b", "0.0", "4", "2", "happy", "50%", "50%", "clean"]
+    assert words["b"] == ["b", "0.0", "4", "2", "angry", "50%", "50%", "clean"]
     assert words["c"] == ["c", "failed"]
     assert words["archive/of/clip_01"][1] == "0.1"
 
