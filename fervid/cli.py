@@ -19,6 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TextIO
 
 from cyclopts import App, CycloptsError, Group, Parameter
@@ -37,7 +38,6 @@ from fervid.config import (
     ReadConfig,
     RunConfig,
     WindowConfig,
-    refuse_existing,
 )
 from fervid.console import say
 from fervid.errors import ConfigError, FervidError, ReaderGone, SinkError
@@ -87,6 +87,8 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
         stderr.print(WELCOME, markup=False, soft_wrap=True)
         return USAGE
     try:
+        if tokens[0] == "recover":
+            return _recover(tokens[1:], stderr)
         config = _parse(tokens, stderr)
         if config is None:
             return DONE
@@ -97,6 +99,27 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
         return USAGE
     except KeyboardInterrupt:  # before the run began
         return INTERRUPTED
+
+
+def _recover(arguments: list[str], stderr: Console) -> int:
+    """`fervid recover DIR`: complete what crashed runs left, and say what was done.
+
+    Raises:
+        ConfigError: not one folder, or nothing in it to recover from.
+    """
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        raise ConfigError(
+            "Usage: fervid recover DIR - completes tables and summaries that a crash cut off, from "
+            "the journals below DIR."
+        )
+    from fervid.recover import recover
+
+    steps = recover(Path(arguments[0]))
+    for step in steps:
+        say(stderr, f"{step.path}: {step.done}")
+    if not steps:
+        say(stderr, "everything is complete already.")
+    return DONE
 
 
 def _parse(tokens: list[str], stderr: Console) -> RunConfig | None:
@@ -121,7 +144,6 @@ def _parse(tokens: list[str], stderr: Console) -> RunConfig | None:
     out = config.output.out
     if out is not None and out.exists() and not out.is_dir():
         raise ConfigError(f"--out needs a folder, and {out} is a file.", "out")
-    refuse_existing(config.output.files(), config.output.overwrite)
     return config
 
 

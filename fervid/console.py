@@ -5,6 +5,10 @@ from rich.console import Console
 
 def say(console: Console, message: object) -> None:
     """Print one line for a person; what a terminal would obey, as in a file's name, is shown."""
+    console.print(f"fervid: {printable(message)}", markup=False, soft_wrap=True)
+
+
+def printable(message: object) -> str:
+    """A text in one line, in which what a terminal would obey is shown."""
     line = " ".join(str(message).split())
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    console.print(f"fervid: {text}", markup=False, soft_wrap=True)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

@@ -9,7 +9,8 @@
     │   ├── ModelLoadError     it cannot be loaded
     │   ├── CardError          its card is missing or wrong
     │   └── BackendMissing     the library that would run it is not installed          (.extra)
-    ├── SinkError              an output cannot be written                             (.path)
+    ├── SinkError              an output cannot be written, or a written one not read  (.path)
+    ├── LibraryMissing         a library that is optional is not installed             (.extra)
     ├── DataError              a data set for training or evaluation
     └── ExportError            a conversion failed or its result differs from the original
 
@@ -75,6 +76,14 @@ class SinkError(FervidError):
 
 class ReaderGone(SinkError):  # noqa: N818  a state, not a fault
     """Who read standard output has closed it."""
+
+
+class LibraryMissing(FervidError):  # noqa: N818  a state, not a fault
+    """A library that is optional is not installed."""
+
+    def __init__(self, message: str, extra: str = "") -> None:
+        super().__init__(message)
+        self.extra = extra
 
 
 class DataError(FervidError):

@@ -23,7 +23,7 @@ from fervid.config import STDIN, RunConfig, without_credentials
 from fervid.errors import ConfigError, SourceOpenError
 from fervid.images import is_folder, is_image, is_sequence, natural
 from fervid.nearest import nearest
-from fervid.outputs import FILES, SUMMARY
+from fervid.outputs import JOURNAL, SUMMARY, VIDEO
 
 _log = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ class _Written:
     def _is_result(self, folder: Path) -> bool:
         """Whether a folder is one that `-o` fills for a source."""
         if folder not in self._results:
-            others = (folder / FILES["video"], folder / SUMMARY)  # --no-images, a killed run
-            journal = (folder / FILES["jsonl"]).is_file()
+            others = (folder / VIDEO, folder / SUMMARY)  # --no-images, a killed run
+            journal = (folder / JOURNAL).is_file()
             self._results[folder] = journal and any(file.is_file() for file in others)
         return self._results[folder]
 
@@ -72,7 +72,7 @@ def expand(config: RunConfig) -> list[str]:
 
     Raises:
         SourceOpenError: a folder or glob holds nothing that could be read.
-        ConfigError: a source is named twice, or there are several for an output that takes one.
+        ConfigError: a source is named twice.
     """
     written = _Written(config)
     named: dict[str, tuple[str, str]] = {}  # what a source is: the source, what it was named by
@@ -82,14 +82,7 @@ def expand(config: RunConfig) -> list[str]:
             if identity in named:
                 raise ConfigError(_twice(source, given, named[identity][1]), "sources")
             named[identity] = source, given
-    sources = [source for source, _ in named.values()]
-    if len(sources) > 1 and config.output.single:
-        raise ConfigError(
-            f"--video, --jsonl, --csv and --parquet take one source, and these are {len(sources)}; "
-            "use -o DIR for several.",
-            "sources",
-        )
-    return sources
+    return [source for source, _ in named.values()]
 
 
 def _twice(source: str, given: str, before: str) -> str:

@@ -1,6 +1,5 @@
 """Lane: one source on its way from reader to outputs, a frame at a time."""
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -9,21 +8,25 @@ from threading import Condition
 from types import TracebackType
 from typing import Self, TextIO
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from fervid import __version__
+from fervid.anonymize import Anonymizer
 from fervid.backends import Backend
 from fervid.capture import open_source
 from fervid.config import RunConfig
 from fervid.draw import draw
-from fervid.errors import SinkError
+from fervid.errors import FervidError, SinkError
 from fervid.interrupt import held_interrupt
-from fervid.outputs import Target, open_sinks, write_summary
+from fervid.outputs import Target, summary_record
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
 from fervid.records import Frame, FrameResult, Snapshot
 from fervid.sinks import RunHeader
 from fervid.stats import RunStats
+from fervid.writing import RunOutputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Session:
     stderr: Console
     stdout: TextIO
     clock: Callable[[], float]
+    outputs: RunOutputs
 
 
 class Lane:
@@ -54,14 +58,16 @@ class Lane:
     """
 
     def __init__(self, session: Session, target: Target, news: Condition) -> None:
-        self._target, self._heatmap = target, session.config.explain.heatmap
+        self._session, self._target = session, target
+        method = session.config.output.anonymize
+        self._hider = None if method == "none" else Anonymizer(method)
         self._stats = RunStats(session.clock)
         self._closed = False
         with ExitStack() as parts:
             self._source = parts.enter_context(open_source(target.source, session.config.read))
             self.info = self._source.info
             self._header = self._describe(session)
-            self._sinks = parts.enter_context(open_sinks(target, self._header, session.stdout))
+            self._sinks = parts.enter_context(session.outputs.sinks(target, self._header))
             self._pipeline = parts.enter_context(Pipeline(session.config, session.backend))
             self._frames = parts.enter_context(Prefetch(self._source, news=news))
             self._parts = parts.pop_all()
@@ -93,8 +99,14 @@ class Lane:
         self._closed = True
         try:
             self._parts.__exit__(type(error) if error else None, error, None)
-        finally:  # the summary is written also after a failure
-            self._summarise(quiet=sys.exc_info()[0] is not None or error is not None)
+        except BaseException as second:
+            self._conclude(error or second)
+            raise
+        self._conclude(error)
+
+    def fail(self, error: FervidError) -> None:
+        """Note in the run's outputs why this source failed."""
+        self._session.outputs.fail(self._target, error)
 
     @property
     def ready(self) -> bool:
@@ -126,12 +138,19 @@ class Lane:
     def _write(self, frame: Frame, result: FrameResult) -> dict[str, float]:
         """Draw if a sink wants pixels, and write; returns the seconds that both took."""
         began = time.perf_counter()
-        drawn = draw(frame.bgr, result, heatmap=self._heatmap) if self._pixels else None
+        drawn = self._draw(frame, result) if self._pixels else None
         painted = time.perf_counter()
         with held_interrupt():  # a frame is in all outputs or in none
             for sink in self._sinks:
                 sink.write(frame, result, drawn)
         return {"draw": painted - began, "write": time.perf_counter() - painted}
+
+    def _draw(self, frame: Frame, result: FrameResult) -> NDArray[np.uint8]:
+        """The annotated picture, faces hidden if that was asked for."""
+        shown = frame.bgr
+        if self._hider is not None:
+            shown = self._hider.hide(shown, result.faces, frame.time_s)
+        return draw(shown, result, heatmap=self._session.config.explain.heatmap)
 
     def _describe(self, session: Session) -> RunHeader:
         card = session.backend.card
@@ -144,13 +163,13 @@ class Lane:
             __version__,
         )
 
-    def _summarise(self, *, quiet: bool) -> None:
-        """Write the summary, if one is wanted; `quiet` after an error, which is the one to tell."""
-        path = self._target.summary
-        if path is not None and path.parent.is_dir():
-            figures = {**self._stats.summary(), "damaged": self._source.damaged}
-            with held_interrupt(), suppress(*([SinkError] if quiet else [])):
-                write_summary(path, self._header, figures)
+    def _conclude(self, error: BaseException | None) -> None:
+        """Hand the figures to the run's outputs, with the reason if the end was early."""
+        why = "interrupted" if isinstance(error, KeyboardInterrupt) else error and str(error)
+        figures = {**self._stats.summary(), "damaged": self._source.damaged, "error": why}
+        summary = summary_record(self._header, figures)
+        with held_interrupt(), suppress(*([SinkError] if error else [])):
+            self._session.outputs.add(self._target, summary)
 
 
 def snapshots(lanes: Sequence[Lane]) -> tuple[Snapshot, ...]:

@@ -1,185 +1,196 @@
-"""Which files a source's results go to, and the sinks that write them."""
+"""Which files the results of each source go to: decided, and refused, before anything is read."""
 
 import json
-import os
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from fervid.config import STDIN, STDOUT, RunConfig, refuse_existing, without_credentials
+from fervid.config import STDOUT, OutputConfig, RunConfig, refuse_existing, without_credentials
 from fervid.errors import ConfigError, SinkError
-from fervid.images import is_pattern
-from fervid.interrupt import held_interrupt
-from fervid.sinks import SINKS, RunHeader, Sink
+from fervid.folders import folder_names, source_key
+from fervid.sinks import RunHeader
+from fervid.sinks.crops import saved_crops
 from fervid.sinks.rows import header_record
 
-FILES = {"video": "annotated.mp4", "jsonl": "faces.jsonl", "parquet": "faces.parquet"}
-SUMMARY = "summary.json"
+JOURNAL, TABLE, SUMMARY, CROPS = "faces.jsonl", "faces.parquet", "summary.json", "crops"
+VIDEO, SUBTITLES = "annotated.mp4", "faces.srt"
+SHARED = ("jsonl", "csv", "parquet")  # files that rows of several sources may go to
+SINGLE = ("video", "srt")  # files that hold one source
+
+_log = logging.getLogger(__name__)
+
+Output = tuple[str, Path | None]  # name of a sink, and its file; None: standard output
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one source's results go: (sink name, path or None for standard output), the summary."""
+    """Where one source's results go.
+
+    Attributes:
+        source: as it was given.
+        sinks: outputs of this source alone.
+        shared: outputs that all sources of the run write to.
+        folder: of this source, below `--out`.
+    """
 
     source: str
-    sinks: tuple[tuple[str, Path | None], ...]
-    summary: Path | None = None
+    sinks: tuple[Output, ...] = ()
+    shared: tuple[Output, ...] = ()
+    folder: Path | None = None
+
+    @property
+    def summary(self) -> Path | None:
+        """The file with the figures of the whole run over this source."""
+        return None if self.folder is None else self.folder / SUMMARY
+
+    @property
+    def label(self) -> str:
+        """The source without credentials."""
+        return without_credentials(self.source)
 
     def files(self) -> list[Path]:
-        """Every file that will be written."""
-        paths = [path for _, path in self.sinks if path is not None]
+        """Every file that is this source's alone; of the crops, which are many, none."""
+        paths = [path for kind, path in self.sinks if path is not None and kind != "crops"]
         return paths + ([self.summary] if self.summary else [])
 
 
 def plan(config: RunConfig, sources: Sequence[str]) -> list[Target]:
     """Decide on every output before anything is read.
 
-    With `-o DIR` each source has a folder of its own below DIR, named as the source below the
-    folder that all sources share.
+    With `-o DIR` each source has a folder of its own below DIR (`folders.folder_names`).
+
+    Args:
+        config: of the run.
+        sources: every single one, after folders and patterns were resolved.
 
     Raises:
-        ConfigError: an output exists and may not be overwritten, is a source, or is wanted twice.
+        ConfigError: an output exists and may not be overwritten, is a source, is wanted twice, or
+            holds one source and there are several.
     """
-    names = _names(sources) if config.output.out is not None else [Path()] * len(sources)
-    targets = [_target(config, source, name) for source, name in zip(sources, names, strict=True)]
-    _refuse_shared(targets)
+    output = config.output
+    _refuse_repeated(output, sources)
+    shared = tuple(_outputs(output, SHARED))
+    own = tuple(_outputs(output, SINGLE))
+    if output.out is None:
+        targets = [Target(source, own, shared) for source in sources]
+    else:
+        folders = [output.out / name for name in folder_names(sources)]
+        targets = [
+            Target(source, (*own, *_in_folder(output, folder)), shared, folder)
+            for source, folder in zip(sources, folders, strict=True)
+        ]
+    _refuse_clashes(targets)
+    refuse_existing((path for _, path in shared if path is not None), output.overwrite)
     for target in targets:
-        refuse_existing(target.files(), config.output.overwrite)
+        refuse_existing(target.files(), output.overwrite)
+        _look_for_pictures(target, output)
     return targets
 
 
-def _refuse_shared(targets: Sequence[Target]) -> None:
+def _outputs(output: OutputConfig, kinds: Iterable[str]) -> Iterable[Output]:
+    """The files that were asked for by name."""
+    for kind in kinds:
+        path = getattr(output, kind)
+        if path is not None:
+            yield kind, None if path == STDOUT else path
+
+
+def _in_folder(output: OutputConfig, folder: Path) -> Iterable[Output]:
+    """What goes into the folder of a source."""
+    if output.images:
+        yield "video", folder / VIDEO
+    yield "jsonl", folder / JOURNAL
+    yield "parquet", folder / TABLE
+    if output.subtitles:
+        yield "srt", folder / SUBTITLES
+    if output.save_crops:
+        yield "crops", folder / CROPS
+
+
+def _refuse_repeated(output: OutputConfig, sources: Sequence[str]) -> None:
+    """Stop where sources could not be told apart, or do not fit into a file."""
+    for kind, _ in _outputs(output, SINGLE):
+        if len(sources) > 1:
+            raise ConfigError(
+                f"--{kind} takes one source, not {len(sources)}; use --out DIR for several.", kind
+            )
+    counts = Counter(source_key(source) for source in sources)
+    for source in sources:
+        if counts[source_key(source)] > 1:
+            raise ConfigError(
+                f"The source {without_credentials(source)} is given twice; name it once.",
+                "sources",
+            )
+
+
+def _refuse_clashes(targets: Sequence[Target]) -> None:
     """Stop before two outputs, or an output and a source, would be one file."""
     sources = {Path(target.source).resolve() for target in targets}
     taken: dict[Path, str] = {}
-    for target in targets:
-        for path in target.files():
-            place = path.resolve()
-            if place in sources:
-                raise ConfigError(f"The output {path} is a source itself.", "output")
-            if place in taken:
-                raise ConfigError(
-                    f"The output {path} is wanted twice, for {taken[place]} and {target.source}; "
-                    "name each source once, and each output differently.",
-                    "output",
-                )
-            taken[place] = target.source
+    shared = [path for _, path in targets[0].shared if path is not None] if targets else []
+    wanted = [("all sources", path) for path in shared]
+    wanted += [(target.label, path) for target in targets for path in target.files()]
+    for label, path in wanted:
+        place = path.resolve()
+        if place in sources:
+            raise ConfigError(f"The output {path} is a source itself.", "output")
+        if place in taken:
+            raise ConfigError(
+                f"The output {path} is wanted twice, for {taken[place]} and {label}; "
+                "name each source once, and each output differently.",
+                "output",
+            )
+        taken[place] = label
 
 
-def _target(config: RunConfig, source: str, name: Path) -> Target:
-    output = config.output
-    single = [(kind, getattr(output, kind)) for kind in SINKS if getattr(output, kind) is not None]
-    sinks = [(kind, None if path == STDOUT else path) for kind, path in single]
-    if output.out is None:
-        return Target(source, tuple(sinks))
-    folder = output.out / name
-    sinks += [(kind, folder / file) for kind, file in FILES.items()]
-    return Target(source, tuple(sinks), folder / SUMMARY)
+def _look_for_pictures(target: Target, output: OutputConfig) -> None:
+    """Refuse to mix crops of two runs, and warn of pictures that an earlier run left."""
+    if target.folder is None:
+        return
+    crops = target.folder / CROPS
+    old_crops = next(saved_crops(crops), None) is not None
+    if output.save_crops and old_crops and not output.overwrite:
+        raise ConfigError(
+            f"The output {crops} exists; add --overwrite or choose another name.", "overwrite"
+        )
+    if output.images and output.anonymize == "none":
+        return
+    left = [crops] if old_crops else []
+    if not output.images and (target.folder / VIDEO).exists():
+        left.append(target.folder / VIDEO)
+    for path in left:
+        _log.warning("%s is of an earlier run, shows faces, and is left as it is", path)
 
 
-def _names(sources: Sequence[str]) -> list[Path]:
-    """A folder name for each source; two that would share one keep their suffixes."""
-    files = {s: _place(s).absolute() for s in sources if not _is_device(s)}
-    try:
-        root = Path(os.path.commonpath([file.parent for file in files.values()]))
-    except ValueError:  # none, or on two drives
-        root = None
-    paths = []
-    for source in sources:
-        file = files.get(source, Path(_device_name(source)))
-        paths.append(file.relative_to(root) if root and source in files else Path(file.name))
-    bare = [path.with_suffix("") if path.name else path for path in paths]
-    return [full if bare.count(name) > 1 else name for full, name in zip(paths, bare, strict=True)]
+def summary_record(header: RunHeader, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """What summary.json holds.
 
-
-def _is_device(source: str) -> bool:
-    return "://" in source or source.startswith("camera:") or source == STDIN
-
-
-def _place(source: str) -> Path:
-    """What a file's results are named after: of a pattern of images, what stands for no number."""
-    path = Path(source)
-    if not is_pattern(source):
-        return path
-    rest = re.sub(r"%\d*d", "", path.stem).strip("-_. ")
-    return path.parent / rest if rest else path.parent
-
-
-def _device_name(source: str) -> str:
-    """A file name for a stream or camera, without what no file name may hold."""
-    if source == STDIN:
-        return "stdin"
-    return re.sub(r"[^\w-]+", "-", without_credentials(source).partition("://")[2] or source).strip(
-        "-"
-    )
-
-
-@contextmanager
-def open_sinks(target: Target, header: RunHeader, stdout: TextIO) -> Iterator[list[Sink]]:
-    """Open a target's sinks and close them all, also after an error.
-
-    Raises:
-        SinkError: a folder or file cannot be made; what was opened before is closed.
+    Args:
+        header: of the run.
+        figures: as RunStats.summary() gives them.
     """
-    opened: list[Sink] = []
-    try:
-        for kind, path in target.sinks:
-            opened.append(_open(kind, path, header, stdout))
-        yield opened
-    except BaseException:
-        with held_interrupt():
-            _close(opened, quiet=True)
-        raise
-    with held_interrupt():
-        _close(opened, quiet=False)
+    about = header_record(header)
+    return {
+        "fervid": header.version,
+        "source": about["source"]["uri"],
+        "model": header.model,
+        "model_sha256": header.model_sha256,
+        "classes": about["classes"],
+        **figures,
+        "config": about["config"],
+    }
 
 
-def _open(kind: str, path: Path | None, header: RunHeader, stdout: TextIO) -> Sink:
-    if path is not None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SinkError(
-                f"The folder {path.parent} cannot be made ({error.strerror}); choose another.",
-                str(path),
-            ) from error
-    module, _, name = SINKS[kind].partition(":")
-    make: Any = getattr(import_module(module), name)
-    sink: Sink = make(path, header, stream=stdout) if path is None else make(path, header)
-    return sink
-
-
-def _close(sinks: Sequence[Sink], *, quiet: bool) -> None:
-    """Close every sink; the first error is raised unless another one is under way."""
-    errors: list[SinkError] = []
-    for sink in sinks:
-        try:
-            sink.close()
-        except SinkError as error:
-            errors.append(error)
-    if errors and not quiet:
-        raise errors[0]
-
-
-def write_summary(path: Path, header: RunHeader, figures: dict[str, Any]) -> None:
+def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write summary.json.
 
     Raises:
         SinkError: it cannot be written.
     """
-    content = {
-        "fervid": header.version,
-        "source": header_record(header)["source"]["uri"],
-        "model": header.model,
-        "model_sha256": header.model_sha256,
-        **figures,
-        "config": header.config,
-    }
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
     try:
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:

@@ -129,6 +129,7 @@ class Pipeline:
             crop_boxes=crop_boxes(faces.boxes, self._card),
             timings=Timings(watch.stages_ms),
             dropped=dropped,
+            crops=crops,
         )
 
     def _labels(self) -> LabelConfig:

@@ -193,6 +193,8 @@ class FrameResult:
         crop_boxes: float32 (N, 4), the part of the frame that the network saw.
         timings: per stage.
         dropped: frames lost before this one since the last result.
+        crops: uint8 (N, S, S), grey, what the network saw before normalisation; none (0, 0, 0) in
+            a result that was not made from a picture.
     """
 
     index: int
@@ -211,6 +213,7 @@ class FrameResult:
     crop_boxes: F32
     timings: Timings
     dropped: int = 0
+    crops: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 0), np.uint8))
 
     def __post_init__(self) -> None:
         n, k = len(self.faces), len(self.classes)

@@ -20,6 +20,7 @@ from fervid.errors import FervidError
 from fervid.expand import expand
 from fervid.lane import Lane, Session, snapshots
 from fervid.outputs import Target, plan
+from fervid.writing import RunOutputs
 
 DEFAULT_MODEL = "fervid-int8.onnx"
 # Waiting for frames is cut into pieces, since Windows delivers Ctrl-C only between them.
@@ -51,13 +52,13 @@ def run(
     """
     targets = plan(config, expand(config))
     failures = _Failures(len(targets), stderr)
-    with _model_file(config) as path:
+    with RunOutputs(config, targets, stderr, stdout) as outputs, _model_file(config) as path:
         options = config.model
         with closing(open_backend(path, options.device, options.threads)) as backend:
-            session = Session(config, backend, _sha256(path), stderr, stdout, clock)
+            session = Session(config, backend, _sha256(path), stderr, stdout, clock, outputs)
             for group in groups(targets):
                 _run_group(session, group, failures)
-    failures.tell()
+        failures.tell()
 
 
 class _Failures:
@@ -127,6 +128,7 @@ def _run_group(session: Session, targets: Sequence[Target], failures: _Failures)
             try:
                 lanes.append(unfinished.enter_context(Lane(session, target, news)))
             except FervidError as error:
+                session.outputs.fail(target, error)
                 failures.note(error)
         with _display(session) as display:
             while lanes:
@@ -154,6 +156,7 @@ def _step(lane: Lane, failures: _Failures) -> bool:
         failures.note(error)
         with suppress(FervidError):  # the first error is the one to tell
             lane.close(error)
+        lane.fail(error)
     return False
 
 

@@ -16,11 +16,14 @@ LAYERS = {
         *("images", "thinning", "region", "cameras", "silence", "nearest"),
         *("faces", "tracks", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
-        "network",
+        *("network", "anonymize", "folders"),
     ),
     3: ("prefetch", "checkpoint", "adcam", "backends", "sinks"),
-    4: ("pipeline", "dashboard", "outputs", "expand"),
-    5: ("lane", "run"),
+    4: (
+        *("pipeline", "dashboard", "expand"),
+        *("outputs", "clips", "archive", "writing", "replay", "results"),
+    ),
+    5: ("lane", "run", "recover"),
     6: ("cli",),
     7: ("__main__",),
 }

@@ -90,15 +90,6 @@ class RunConfig:
     def __post_init__(self) -> None:
         if any(number < 0 for number in self.camera):
             raise ConfigError(f"--camera must be at least 0, not {min(self.camera)}.", "camera")
-        if len(self.sources) > 1 and self.output.single:
-            raise ConfigError(
-                "--video, --jsonl, --csv and --parquet take one source; use -o DIR for several.",
-                "sources",
-            )
-        taken = {path.resolve() for path in self.output.files()}
-        for source in self.sources:
-            if Path(source).resolve() in taken:
-                raise ConfigError(f"The output {source} is the source itself.", "output")
 
     def all_sources(self) -> tuple[str, ...]:
         """The sources as they were given, cameras last."""

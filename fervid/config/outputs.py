@@ -35,15 +35,20 @@ class OutputConfig(Section):
 
     Attributes:
         out: Folder that gets a folder per source with annotated.mp4, faces.jsonl, faces.parquet
-            and summary.json.
-        video: Annotated video file (H.264 in .mp4).
+            and summary.json; for several sources all.parquet and clips.csv too.
+        video: Annotated video file (H.264 in .mp4) of one source.
         jsonl: Journal file, one line of JSON a frame; - writes it to standard output.
         csv: Table file, one row a face; - writes it to standard output.
         parquet: Table file for pandas, R and the like, one row a face.
-        srt: Subtitle file (SubRip) with the label of the largest face.
-        save_crops: Write the crop of each face as the network saw it, into the source's folder.
+        srt: Subtitle file (SubRip) of one source: a label a line, the largest face first.
+        subtitles: Write subtitles into each source's folder, as faces.srt (needs --out).
+        save_crops: Write the face crops as the network saw them into each source's folder, as
+            crops/track_000/frame_000123.png: at each new label of a face and once a second (needs
+            --out).
         images: Allow outputs that show faces; --no-images forbids them all.
-        anonymize: Hide the faces in every picture that is written; the heatmaps stay.
+        anonymize: Cover the head of each face in every picture that is written; labels and
+            heatmaps stay. A face is hidden for 1 second after it was last found; one that is
+            never found is not hidden.
         overwrite: Replace outputs that exist.
     """
 
@@ -53,6 +58,7 @@ class OutputConfig(Section):
     csv: Path | None = None
     parquet: Path | None = None
     srt: Path | None = None
+    subtitles: bool = False
     save_crops: bool = False
     images: bool = True
     anonymize: Anonymize = "none"
@@ -60,7 +66,7 @@ class OutputConfig(Section):
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)  # a slotted dataclass has no zero-argument super()
-        for key in ("out", "video", "parquet"):
+        for key in ("out", "video", "parquet", "srt"):
             if getattr(self, key) == STDOUT:
                 raise ConfigError(
                     f"--{key} cannot be written to standard output; --jsonl and --csv can.",
@@ -73,18 +79,35 @@ class OutputConfig(Section):
         files = self.files()
         if len({path.resolve() for path in files}) < len(files):
             raise ConfigError("Two outputs have the same name; give each its own file.", "output")
+        self._refuse_pairs()
+
+    def _refuse_pairs(self) -> None:
+        """Stop where one option takes away what another one asks for."""
+        for key in ("subtitles", "save_crops"):
+            if getattr(self, key) and self.out is None:
+                raise ConfigError(f"{_option(key)} needs a folder; add --out DIR.", key)
+        for key in ("video", "save_crops"):
+            if getattr(self, key) and not self.images:
+                raise ConfigError(
+                    f"{_option(key)} shows faces and --no-images forbids that; drop one of them.",
+                    key,
+                )
+        if self.save_crops and self.anonymize != "none":
+            raise ConfigError(
+                "--save-crops writes faces and --anonymize hides them; drop one of them.",
+                "save_crops",
+            )
 
     def files(self) -> tuple[Path, ...]:
         """The single files that were asked for, standard output and `out` left aside."""
-        single = (self.video, self.jsonl, self.csv, self.parquet)
+        single = (self.video, self.jsonl, self.csv, self.parquet, self.srt)
         return tuple(path for path in single if path is not None and path != STDOUT)
-
-    @property
-    def single(self) -> bool:
-        """Whether an output was asked for that can hold one source only."""
-        return bool(self.files()) or self.uses_stdout
 
     @property
     def uses_stdout(self) -> bool:
         """Whether standard output carries data."""
         return STDOUT in (self.jsonl, self.csv)
+
+
+def _option(key: str) -> str:
+    return "--" + key.replace("_", "-")

@@ -80,4 +80,6 @@ SINKS: dict[str, str] = {
     "jsonl": "fervid.sinks.jsonl:JsonlSink",
     "csv": "fervid.sinks.rows:CsvSink",
     "parquet": "fervid.sinks.parquet:ParquetSink",
+    "srt": "fervid.sinks.srt:SrtSink",
+    "crops": "fervid.sinks.crops:CropsSink",
 }

@@ -1,4 +1,4 @@
-"""The journal: one line of JSON for the run, then one a frame; what a crash cannot take away."""
+"""The journal: a line of JSON for each source, then one a frame; no crash takes it away."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from fervid.errors import SinkError
 from fervid.records import Frame, FrameResult
 from fervid.sinks import RunHeader
-from fervid.sinks.rows import SCHEMA, TextOutput, header_record, record, sink_error, start_of_run
+from fervid.sinks.rows import SCHEMA, header_record, record, start_of_run
+from fervid.sinks.text import TextOutput, sink_error
 
 
 class JsonlSink:
@@ -21,17 +22,27 @@ class JsonlSink:
         path: the file; None writes to `stream`.
         header: of the run, the first line.
         stream: standard output.
+        shared: a journal that other sources write to as well, instead of `path` and `stream`; it
+            stays open.
     """
 
     wants_pixels = False
 
     def __init__(
-        self, path: Path | None, header: RunHeader, *, stream: TextIO | None = None
+        self,
+        path: Path | None,
+        header: RunHeader,
+        *,
+        stream: TextIO | None = None,
+        shared: TextOutput | None = None,
     ) -> None:
         self.path = path
         self._header = header
-        self._output = TextOutput(path, stream)
-        self._write(header_record(header))
+        self._shared = shared is not None
+        self._output = shared or TextOutput(path, stream)
+        about = header_record(header)
+        self._source = about["source"]["uri"]
+        self._write(about)
 
     def write(self, frame: Frame, result: FrameResult, drawn: NDArray[np.uint8] | None) -> None:
         """Append a frame.
@@ -39,11 +50,12 @@ class JsonlSink:
         Raises:
             SinkError: it could not be written.
         """
-        self._write(record(result, start_of_run(self._header, result)))
+        self._write(record(self._source, result, start_of_run(self._header, result)))
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
-        self._output.close()
+        if not self._shared:
+            self._output.close()
 
     def _write(self, line: dict[str, Any]) -> None:
         self._output.write(json.dumps(line, separators=(",", ":")) + "\n")
@@ -52,7 +64,9 @@ class JsonlSink:
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the header of a journal, then its frames.
 
-    A last line that a crash cut off is left out.
+    A journal of several sources has a header for each (`is_header` tells), before its first frame;
+    the frames of sources that were read at once alternate. A last line that a crash cut off is
+    left out.
 
     Raises:
         SinkError: the file cannot be read, is no journal, or is damaged before its last line.
@@ -61,15 +75,59 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
         with path.open(encoding="utf-8", errors="replace") as file:
             lines = iter(file)
             header = _parse(next(lines, ""))
-            if header is None or header.get("schema") != SCHEMA or "source" not in header:
+            if header is None or not is_header(header):
                 raise _damaged(path, f"its first line is no header of schema {SCHEMA}")
             yield header
             for number, line in enumerate(lines, start=2):
-                frame = _parse(line)
-                if frame is not None and "faces" in frame:
-                    yield frame
+                content = _parse(line)
+                if content is not None and ("faces" in content or is_header(content)):
+                    yield content
                 elif next(lines, None) is not None:
                     raise _damaged(path, f"line {number} cannot be read")
+    except OSError as error:
+        raise sink_error(path, error) from error
+
+
+def is_header(line: dict[str, Any]) -> bool:
+    """Whether a line of a journal begins a source rather than describing one of its frames."""
+    return line.get("schema") == SCHEMA and isinstance(line.get("source"), dict)
+
+
+def read_frames(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield every frame of a journal with the header of its source.
+
+    Raises:
+        SinkError: as `read_journal`.
+    """
+    headers: dict[str, dict[str, Any]] = {}
+    header: dict[str, Any] = {}
+    for line in read_journal(path):
+        if is_header(line):
+            header = headers[line["source"]["uri"]] = line
+        else:
+            yield headers.get(line.get("source", ""), header), line
+
+
+def read_headers(path: Path) -> list[dict[str, Any]]:
+    """The headers of a journal, one a source.
+
+    Raises:
+        SinkError: as `read_journal`.
+    """
+    return [line for line in read_journal(path) if is_header(line)]
+
+
+def ends_cut_off(path: Path) -> bool:
+    """Whether the last line of a journal has no end, as after a crash.
+
+    Raises:
+        SinkError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - 1))
+            return size > 0 and file.read() != b"\n"
     except OSError as error:
         raise sink_error(path, error) from error
 

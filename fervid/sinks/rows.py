@@ -4,11 +4,10 @@
 a face; every table is made by these two, so that a table rebuilt from the journal is the same.
 """
 
-import contextlib
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,9 +16,9 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from fervid.errors import ReaderGone, SinkError
 from fervid.records import Frame, FrameResult
 from fervid.sinks import RunHeader
+from fervid.sinks.text import TextOutput
 
 SCHEMA = 1
 _LEVELS = ("noise_sigma", "noise_impulse", "noise_speckle")
@@ -57,15 +56,20 @@ def header_record(header: RunHeader) -> dict[str, Any]:
     }
 
 
-def record(result: FrameResult, started: datetime | None = None) -> dict[str, Any]:
+def record(source: str, result: FrameResult, started: datetime | None = None) -> dict[str, Any]:
     """Return one frame with its faces, as JSON types.
 
     Args:
+        source: its source's URI as in the header's record, which tells frames of several apart.
         result: the frame.
         started: when 0 s was, by the calendar; None for recordings.
     """
     noise = result.noise
-    fields: dict[str, Any] = {"frame": result.index, "time_s": round(result.time_s, 6)}
+    fields: dict[str, Any] = {
+        "source": source,
+        "frame": result.index,
+        "time_s": round(result.time_s, 6),
+    }
     if started is not None:
         moment = (started + timedelta(seconds=result.time_s)).astimezone(UTC)
         fields["utc"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -85,7 +89,9 @@ def flatten(header: Mapping[str, Any], fields: Mapping[str, Any]) -> list[dict[s
         header: as `header_record` makes it.
         fields: as `record` makes it.
     """
-    common = {"schema": header["schema"], "source": header["source"]["uri"]}
+    # A journal of before several sources could share one has the source in its header alone.
+    source = fields.get("source", header["source"]["uri"])
+    common = {"schema": header["schema"], "source": source}
     common |= {name: fields.get(name) for name in FRAME_COLUMNS if name not in common}
     rows = []
     for face in fields["faces"]:
@@ -100,75 +106,13 @@ def rows(
     header: RunHeader, result: FrameResult, started: datetime | None = None
 ) -> list[dict[str, Any]]:
     """Return the rows of one frame: exactly `columns(header.classes)`, one a face."""
-    return flatten(header_record(header), record(result, started))
+    head = header_record(header)
+    return flatten(head, record(head["source"]["uri"], result, started))
 
 
 def start_of_run(header: RunHeader, result: FrameResult) -> datetime | None:
     """Return when 0 s of a live source was, for the frame being written; None for recordings."""
     return header.calendar.start(result) if header.source.live else None
-
-
-def sink_error(path: Path | None, error: Exception) -> SinkError:
-    """Return the error that an output could not be written, with the way out."""
-    if path is None and isinstance(error, UnicodeError):
-        return SinkError(
-            f"Standard output cannot be written ({_reason(error)}); set PYTHONIOENCODING=utf-8 and "
-            "start again.",
-            "-",
-        )
-    if path is None and isinstance(error, BrokenPipeError):
-        return ReaderGone("Nobody reads standard output any more.", "-")
-    if path is None:
-        return SinkError(f"Standard output cannot be written ({_reason(error)}).", "-")
-    if not path.parent.is_dir():
-        way = f"the folder {path.parent} does not exist, create it first"
-    elif path.is_dir():
-        way = "it is a folder, name a file"
-    else:
-        way = f"{_reason(error)}; free space there or choose another place"
-    return SinkError(f"{path} cannot be written: {way}.", str(path))
-
-
-class TextOutput:
-    """A text file, or a stream that belongs to somebody else; fails with SinkError only.
-
-    Args:
-        path: the file; None writes to `stream`.
-        stream: used, and left open, where `path` is None.
-    """
-
-    def __init__(self, path: Path | None, stream: TextIO | None = None) -> None:
-        if (path is None) == (stream is None):
-            raise ValueError("expected either a path or a stream")
-        self._path, self._owned = path, path is not None
-        self._stream = stream
-        if path is not None:
-            try:
-                self._stream = path.open("w", encoding="utf-8", newline="")
-            except OSError as error:
-                raise sink_error(path, error) from error
-
-    def write(self, text: str) -> None:
-        """Write and flush, so that a killed run keeps what it wrote."""
-        if self._stream is None:
-            raise ValueError("the output is closed")
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except (OSError, UnicodeError) as error:
-            with contextlib.suppress(SinkError):  # it meets the same error again
-                self.close()
-            raise sink_error(self._path, error) from error
-
-    def close(self) -> None:
-        """Close the file if it is ours; closing twice is harmless."""
-        stream, self._stream = self._stream, None
-        if stream is None or not self._owned:
-            return
-        try:
-            stream.close()
-        except OSError as error:
-            raise sink_error(self._path, error) from error
 
 
 class CsvSink:
@@ -178,19 +122,27 @@ class CsvSink:
         path: the file; None writes to `stream`.
         header: of the run.
         stream: standard output.
+        shared: an output that other sources write to as well, instead of `path` and `stream`; it
+            stays open, and gets one heading.
     """
 
     wants_pixels = False
 
     def __init__(
-        self, path: Path | None, header: RunHeader, *, stream: TextIO | None = None
+        self,
+        path: Path | None,
+        header: RunHeader,
+        *,
+        stream: TextIO | None = None,
+        shared: TextOutput | None = None,
     ) -> None:
         self.path = path
         self._run = header
         self._header = header_record(header)
         self._names = columns(header.classes)
-        self._output = TextOutput(path, stream)
-        self._write([self._names])
+        self._shared = shared is not None
+        self._output = shared or TextOutput(path, stream)
+        self._output.begin(_csv([self._names]))
 
     def write(self, frame: Frame, result: FrameResult, drawn: NDArray[np.uint8] | None) -> None:
         """Append the rows of a frame.
@@ -198,18 +150,21 @@ class CsvSink:
         Raises:
             SinkError: it could not be written.
         """
-        table = flatten(self._header, record(result, start_of_run(self._run, result)))
+        source = self._header["source"]["uri"]
+        table = flatten(self._header, record(source, result, start_of_run(self._run, result)))
         if table:
-            self._write([[_cell(row[name]) for name in self._names] for row in table])
+            self._output.write(_csv([[_cell(row[name]) for name in self._names] for row in table]))
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
-        self._output.close()
+        if not self._shared:
+            self._output.close()
 
-    def _write(self, table: list[Any]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(table)
-        self._output.write(text.getvalue())
+
+def _csv(table: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(table)
+    return text.getvalue()
 
 
 def _face(result: FrameResult, n: int) -> dict[str, Any]:
@@ -243,7 +198,3 @@ def _share(value: Any) -> float | None:
 def _cell(value: Any) -> Any:
     """A value as CSV: pandas, R and DuckDB read these truth values."""
     return str(value).lower() if isinstance(value, bool) else value
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)

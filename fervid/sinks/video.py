@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from fervid.errors import SinkError
 from fervid.records import Frame, FrameResult
 from fervid.sinks import RunHeader
-from fervid.sinks.rows import header_record, sink_error
+from fervid.sinks.rows import header_record
 from fervid.sinks.sound import Sound
+from fervid.sinks.text import sink_error
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream

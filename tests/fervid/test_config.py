@@ -72,22 +72,30 @@ def test_field_names_are_distinct_over_all_sections():
         (OutputConfig, {"parquet": STDOUT}, "--parquet cannot be written"),
         (OutputConfig, {"jsonl": STDOUT, "csv": STDOUT}, "Only one output"),
         (OutputConfig, {"jsonl": Path("a"), "csv": Path("x/../a")}, "the same name"),
+        (OutputConfig, {"srt": STDOUT}, "--srt cannot be written"),
+        (OutputConfig, {"subtitles": True}, "--subtitles needs a folder; add --out DIR."),
+        (OutputConfig, {"save_crops": True}, "--save-crops needs a folder; add --out DIR."),
+        (
+            OutputConfig,
+            {"video": Path("a.mp4"), "images": False},
+            "--video shows faces and --no-images forbids that; drop one of them.",
+        ),
+        (
+            OutputConfig,
+            {"save_crops": True, "out": Path("r"), "images": False},
+            "--save-crops shows faces and --no-images forbids that; drop one of them.",
+        ),
+        (
+            OutputConfig,
+            {"save_crops": True, "out": Path("r"), "anonymize": "box"},
+            "--save-crops writes faces and --anonymize hides them; drop one of them.",
+        ),
     ],
 )
 def test_wrong_values_are_refused(section, values, words):
     with pytest.raises(ConfigError, match=re.escape(words)) as caught:
         section(**values)
     assert caught.value.key
-
-
-def test_single_outputs_take_one_source_and_never_the_source_itself(tmp_path):
-    one = OutputConfig(csv=tmp_path / "a.csv")
-    RunConfig(("a.mp4",), output=one)
-    RunConfig(("a.mp4", "b.mp4"), output=OutputConfig(out=tmp_path))
-    with pytest.raises(ConfigError, match="one source"):
-        RunConfig(("a.mp4", "b.mp4"), output=one)
-    with pytest.raises(ConfigError, match="is the source itself"):
-        RunConfig((str(tmp_path / "x" / ".." / "a.csv"),), output=one)
 
 
 def test_as_dict_is_json_without_credentials_and_shows_defaults():

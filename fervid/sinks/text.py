@@ -1,0 +1,98 @@
+"""Text outputs: files, and streams that belong to somebody else, for one source or for several."""
+
+import contextlib
+import threading
+from pathlib import Path
+from typing import TextIO
+
+from fervid.errors import ReaderGone, SinkError
+
+
+def sink_error(path: Path | None, error: Exception) -> SinkError:
+    """Return the error that an output could not be written, with the way out."""
+    if path is None and isinstance(error, UnicodeError):
+        return SinkError(
+            f"Standard output cannot be written ({_reason(error)}); set PYTHONIOENCODING=utf-8 and "
+            "start again.",
+            "-",
+        )
+    if path is None and isinstance(error, BrokenPipeError):
+        return ReaderGone("Nobody reads standard output any more.", "-")
+    if path is None:
+        return SinkError(f"Standard output cannot be written ({_reason(error)}).", "-")
+    if not path.parent.is_dir():
+        way = f"the folder {path.parent} does not exist, create it first"
+    elif path.is_dir():
+        way = "it is a folder, name a file"
+    else:
+        way = f"{_reason(error)}; free space there or choose another place"
+    return SinkError(f"{path} cannot be written: {way}.", str(path))
+
+
+class TextOutput:
+    """A text file, or a stream that belongs to somebody else; fails with SinkError only.
+
+    Several sources may write to it at once: each text lies in the output as a whole. What cannot
+    be written closes the output, and every later text meets the same error.
+
+    Args:
+        path: the file; None writes to `stream`.
+        stream: used, and left open, where `path` is None.
+    """
+
+    def __init__(self, path: Path | None, stream: TextIO | None = None) -> None:
+        if (path is None) == (stream is None):
+            raise ValueError("expected either a path or a stream")
+        self._path, self._owned = path, path is not None
+        self._stream = stream
+        self._lock = threading.RLock()
+        self._begun = False
+        self._failure: str | None = None
+        if path is not None:
+            try:
+                self._stream = path.open("w", encoding="utf-8", newline="")
+            except OSError as error:
+                raise sink_error(path, error) from error
+
+    def begin(self, heading: str) -> None:
+        """Write a heading unless one of the sources has written it before."""
+        with self._lock:
+            if not self._begun:
+                self.write(heading)
+
+    def write(self, text: str) -> None:
+        """Write and flush, so that a killed run keeps what it wrote.
+
+        Raises:
+            SinkError: it could not be written, now or before.
+        """
+        with self._lock:
+            if self._failure is not None:
+                raise SinkError(self._failure, str(self._path or "-"))
+            if self._stream is None:
+                raise ValueError("the output is closed")
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+                self._begun = True
+            except (OSError, UnicodeError) as error:
+                with contextlib.suppress(SinkError):  # it meets the same error again
+                    self.close()
+                failure = sink_error(self._path, error)
+                self._failure = str(failure)
+                raise failure from error
+
+    def close(self) -> None:
+        """Close the file if it is ours; closing twice is harmless."""
+        with self._lock:
+            stream, self._stream = self._stream, None
+        if stream is None or not self._owned:
+            return
+        try:
+            stream.close()
+        except OSError as error:
+            raise sink_error(self._path, error) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)

@@ -1,0 +1,200 @@
+"""RunOutputs: all that a run writes, over all its sources."""
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from rich.console import Console
+
+from fervid.archive import CLIPS, known_folders, refuse_foreign, write_archive
+from fervid.clips import Row, clip_row, failed_row, render
+from fervid.config import RunConfig
+from fervid.errors import SinkError
+from fervid.interrupt import held_interrupt
+from fervid.outputs import Output, Target, write_summary
+from fervid.sinks import SINKS, RunHeader, Sink
+from fervid.sinks.text import TextOutput
+
+_log = logging.getLogger(__name__)
+
+
+class RunOutputs:
+    """The outputs of a run; a context manager, which completes what the sources share.
+
+    Several sources may be written at once, each by a thread of its own.
+
+    Args:
+        config: of the run.
+        targets: of all its sources, as `plan` makes them.
+        stderr: for the table at the end of a run over several sources.
+        stdout: for data that were asked for with `-`.
+
+    Raises:
+        ConfigError: a file that is not fervid's lies where the archive's tables go.
+    """
+
+    def __init__(
+        self, config: RunConfig, targets: Sequence[Target], stderr: Console, stdout: TextIO
+    ) -> None:
+        self._config, self._stderr, self._stdout = config, stderr, stdout
+        self._several = len(targets) > 1
+        self._out = config.output.out
+        if self._out is not None and not self._several and not (self._out / CLIPS).exists():
+            self._out = None  # one clip by itself needs no table of clips
+        if self._out is not None:
+            refuse_foreign(self._out)
+        self._rows: dict[str, Row] = {}
+        self._shared: dict[Output, Any] = {}
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    @contextmanager
+    def sinks(self, target: Target, header: RunHeader) -> Iterator[list[Sink]]:
+        """Open the sinks of a source and close them all, also after an error.
+
+        Raises:
+            SinkError: a folder or file cannot be made; what was opened before is closed.
+        """
+        opened: list[Sink] = []
+        try:
+            # One after the other into the list: those before one that fails have to be closed.
+            for kind, path in target.sinks:
+                opened.append(_open(kind, path, header))
+            for output in target.shared:
+                opened.append(self._join(output, header))  # noqa: PERF401
+            yield opened
+        except BaseException:
+            with held_interrupt():
+                _close(opened, quiet=True)
+            raise
+        with held_interrupt():
+            _close(opened, quiet=False)
+
+    def add(self, target: Target, summary: Mapping[str, Any]) -> None:
+        """Take the figures of a source that has ended, well or not, and write its summary.
+
+        Args:
+            target: of the source.
+            summary: as `outputs.summary_record` makes it.
+
+        Raises:
+            SinkError: the summary cannot be written.
+        """
+        self._put(target, clip_row(self._name(target), summary))
+        # Without its folder no output could be opened, and that is the error to tell.
+        if target.summary is not None and target.summary.parent.is_dir():
+            write_summary(target.summary, summary)
+
+    def fail(self, target: Target, error: object) -> None:
+        """Take the error of a source that failed; figures that it had are kept."""
+        with self._lock:
+            row = self._rows.get(target.source)
+            if row is None:
+                row = failed_row(self._name(target), target.label, error)
+            self._put(target, row | {"error": str(error)})
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with held_interrupt():
+            try:
+                self.finish()
+            except SinkError as second:
+                if error is None:
+                    raise
+                _log.warning("%s", second)  # the first error is the one to tell
+
+    def finish(self) -> None:
+        """Complete the shared files, the archive's tables, and show the table of clips.
+
+        Raises:
+            SinkError: one could not be completed; the others are.
+        """
+        with ExitStack() as closing:  # closes all, and raises the last error
+            closing.callback(self._show)
+            if self._out is not None and self._out.is_dir():
+                closing.callback(self._write_archive, self._out)
+            for output in self._shared.values():
+                closing.callback(output.close)
+
+    def _join(self, output: Output, header: RunHeader) -> Sink:
+        """A sink of this source that writes to an output of all."""
+        kind, path = output
+        with self._lock:
+            if output not in self._shared:
+                self._shared[output] = self._begin(kind, path, header)
+            return _make(kind, path, header, shared=self._shared[output])
+
+    def _begin(self, kind: str, path: Path | None, header: RunHeader) -> Any:
+        if path is None:
+            return TextOutput(None, self._stdout)
+        _make_folder(path)
+        if kind != "parquet":
+            return TextOutput(path)
+        from fervid.sinks.parquet import ParquetTable
+
+        return ParquetTable(path, header.classes)
+
+    def _name(self, target: Target) -> str:
+        """The folder of a source below the results' folder; nothing without one."""
+        out = self._config.output.out
+        if target.folder is None or out is None:
+            return ""
+        return target.folder.relative_to(out).as_posix()
+
+    def _put(self, target: Target, row: Row) -> None:
+        with self._lock:
+            self._rows[target.source] = row
+
+    def _write_archive(self, out: Path) -> None:
+        fresh = {row["folder"]: row for row in self._rows.values()}
+        write_archive(out, known_folders(out), fresh)
+
+    def _show(self) -> None:
+        if self._several and self._rows and not self._config.quiet:
+            self._stderr.print(render(list(self._rows.values())))
+
+
+def _make(kind: str, path: Path | None, header: RunHeader, **more: Any) -> Sink:
+    module, _, name = SINKS[kind].partition(":")
+    make: Any = getattr(import_module(module), name)
+    sink: Sink = make(path, header, **more)
+    return sink
+
+
+def _open(kind: str, path: Path | None, header: RunHeader) -> Sink:
+    if path is not None:
+        _make_folder(path)
+    return _make(kind, path, header)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(
+            f"The folder {path.parent} cannot be made ({error.strerror}); choose another.",
+            str(path),
+        ) from error
+
+
+def _close(sinks: Sequence[Sink], *, quiet: bool) -> None:
+    """Close every sink; the first error is raised unless another one is under way."""
+    errors: list[SinkError] = []
+    for sink in sinks:
+        try:
+            sink.close()
+        except SinkError as error:
+            errors.append(error)
+    if errors and not quiet:
+        raise errors[0]

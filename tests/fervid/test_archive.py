@@ -1,0 +1,136 @@
+"""all.parquet, clips.csv and the table at the end of a run."""
+
+import csv
+import io
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from fervid.clips import MOST_ROWS, clip_row, render
+from fervid.errors import ConfigError, SinkError
+from tests.archives import write_run
+
+CLIPS = {"a/x.mp4": 5, "b/x.mp4": 3, "c.mp4": 4}
+
+
+def clips(out):
+    with (out / "clips.csv").open(newline="", encoding="utf-8") as file:
+        return {row["folder"]: row for row in csv.DictReader(file)}
+
+
+def rows(out):
+    return pq.read_table(out / "all.parquet")
+
+
+def sources(out):
+    return sorted(set(rows(out)["source"].to_pylist()))
+
+
+def test_all_rows_of_all_clips_are_in_one_table(tmp_path):
+    out = write_run(tmp_path / "r", CLIPS)
+    table = rows(out)
+    assert table.num_rows == 2 * sum(CLIPS.values())
+    assert sources(out) == sorted(CLIPS)
+    one = pq.read_table(out / "a" / "x" / "faces.parquet")
+    assert table.schema.equals(one.schema)
+    assert table.slice(0, one.num_rows).equals(one)
+    about = json.loads(table.schema.metadata[b"fervid"])
+    assert about["folders"] == ["a/x", "b/x", "c"]
+    assert [h["source"]["uri"] for h in about["sources"]] == list(CLIPS)
+    assert not list(out.glob("*.part"))
+
+
+def test_a_row_a_clip(tmp_path):
+    row = clips(write_run(tmp_path / "r", CLIPS))["b/x"]
+    expected = {"source": "b/x.mp4", "frames": "3", "faces": "6", "tracks": "2"}
+    expected |= {"duration_s": "0.08", "label_happy": "0.5", "label_angry": "0.5"}
+    expected |= {"label_neutral": "0.0", "uncertain": "0.5", "noise_clean": "1.0"}
+    expected |= {"noise_gaussian": "0.0", "filter": "none", "damaged": "0", "error": ""}
+    assert {name: row[name] for name in expected} == expected
+    assert float(row["fps"]) > 0
+
+
+def test_a_clip_that_fails_takes_nothing_from_the_others(tmp_path):
+    out = write_run(tmp_path / "r", CLIPS, failing=["b/x.mp4"])
+    assert sources(out) == ["a/x.mp4", "c.mp4"]
+    row = clips(out)["b/x"]
+    assert (row["source"], row["frames"], row["error"]) == ("b/x.mp4", "", "b/x.mp4 is broken")
+
+
+def test_a_later_run_adds_to_the_tables_and_a_repeated_one_renews_them(tmp_path):
+    out = write_run(tmp_path / "r", {"a.mp4": 5, "b.mp4": 3}, failing=["b.mp4"])
+    write_run(out, {"c.mp4": 2})  # one clip alone: the tables are there, so they go on
+    assert sources(out) == ["a.mp4", "c.mp4"]
+    write_run(out, {"a.mp4": 1, "b.mp4": 2})
+    assert rows(out).num_rows == 2 * (1 + 2 + 2)
+    assert {name: row["error"] for name, row in clips(out).items()} == {"a": "", "b": "", "c": ""}
+
+
+def test_one_clip_has_no_tables_of_clips(tmp_path):
+    out = write_run(tmp_path / "r", {"a.mp4": 2})
+    assert sorted(p.name for p in out.iterdir()) == ["a"]
+
+
+def test_an_earlier_model_with_other_classes_is_no_obstacle(tmp_path):
+    out = write_run(tmp_path / "r", {"a.mp4": 2, "b.mp4": 2})
+    write_run(out, {"c.mp4": 2}, classes=("happy", "angry", "bored"))
+    table = rows(out)
+    assert "p_neutral" in table.column_names
+    assert table["p_bored"].null_count == 8
+    assert table["p_neutral"].null_count == 4
+    assert clips(out)["c"]["label_neutral"] == ""
+
+
+def test_an_unfinished_table_is_left_out(tmp_path):
+    out = write_run(tmp_path / "r", {"a.mp4": 2, "b.mp4": 2})
+    table = out / "b" / "faces.parquet"
+    table.write_bytes(table.read_bytes()[:-20])
+    write_run(out, {"c.mp4": 2})
+    assert sources(out) == ["a.mp4", "c.mp4"]
+
+
+@pytest.mark.parametrize("name", ["all.parquet", "clips.csv"])
+def test_somebody_elses_file_is_not_replaced(tmp_path, name):
+    (tmp_path / name).write_text("my own figures\n")
+    with pytest.raises(ConfigError, match="is not of fervid"):
+        write_run(tmp_path, {"a.mp4": 2, "b.mp4": 2})
+    assert (tmp_path / name).read_text() == "my own figures\n"
+
+
+def test_tables_that_cannot_be_written_are_an_error(tmp_path):
+    (tmp_path / "all.parquet.part").mkdir()
+    with pytest.raises(SinkError, match=r"all\.parquet cannot be written"):
+        write_run(tmp_path, {"a.mp4": 2, "b.mp4": 2})
+    assert (tmp_path / "a" / "faces.parquet").exists()
+
+
+def shown(rows, width=80):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(render(rows))
+    return console.file.getvalue()
+
+
+def test_the_table_fits_a_terminal_and_names_every_clip(tmp_path):
+    console = Console(file=io.StringIO(), width=80)
+    runs = {"archive/of/clip_01.mp4": 3, "b.mp4": 2, "c.mp4": 1}
+    write_run(tmp_path / "r", runs, failing=["c.mp4"], console=console)
+    said = console.file.getvalue()
+    assert "3 clips, 1 failed" in said
+    assert max(map(len, said.splitlines())) <= 80
+    words = {line.split()[0]: line.split() for line in said.splitlines() if line.strip()}
+    assert words["b"] == ["b", "0.0", "4", "2", "angry", "50%", "50%", "clean"]
+    assert words["c"] == ["c", "failed"]
+    assert words["archive/of/clip_01"][1] == "0.1"
+
+
+def test_a_long_table_is_cut_and_a_quiet_run_has_none(tmp_path):
+    row = clip_row("x", {"source": "x", "error": "\x1b[31m"})
+    assert "and 5 more" in shown([row] * (MOST_ROWS + 5))
+    assert "\x1b" not in shown([row | {"folder": "\x1b[31mred"}])
+
+
+def test_a_shared_table_can_stand_beside_the_folders(tmp_path):
+    out = write_run(tmp_path / "r", {"a.mp4": 2, "b.mp4": 2}, parquet=tmp_path / "t.parquet")
+    assert pq.read_table(tmp_path / "t.parquet").equals(rows(out))
