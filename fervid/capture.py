@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid.config import ReadConfig
 from fervid.containers import check_size
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.media import FileSource
@@ -77,6 +78,7 @@ def open_camera(index: int) -> Capture:
 
 def open_source(
     uri: str,
+    read: ReadConfig = ReadConfig(),
     *,
     capture_factory: Callable[[int], Capture] = open_camera,
     clock: Callable[[], float] = time.monotonic,
@@ -86,6 +88,7 @@ def open_source(
     Args:
         uri: a file, the URL of a stream, or a camera: "camera:0", "/dev/video0", or "0" where no
             file has that name.
+        read: how it is read.
         capture_factory: opens a camera by its number.
         clock: seconds, for the times of live frames.
 

@@ -5,12 +5,12 @@
     2    the command itself is wrong (ConfigError and unknown options)
     130  interrupted; the outputs are finished and readable
 
-The options are built by cyclopts from the classes of config.py. Text for people goes to standard
-error, data to standard output, and so do --help and --version, which then are what was asked for.
+The grammar and the table of commands are in parser.py, the configuration file in settings.py.
+Text for people goes to standard error, data to standard output, and so do --help, --version and
+what a command such as `doctor` prints, which then are what was asked for.
 """
 
 import contextlib
-import functools
 import io
 import logging
 import os
@@ -19,54 +19,25 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
-from cyclopts import App, CycloptsError, Group, Parameter
-from cyclopts.field_info import FieldInfo
+from cyclopts import CycloptsError
 from rich.console import Console
 from rich.logging import RichHandler
 
-from fervid import __version__
-from fervid.config import (
-    ExplainConfig,
-    FaceConfig,
-    FilterConfig,
-    LabelConfig,
-    ModelConfig,
-    OutputConfig,
-    ReadConfig,
-    RunConfig,
-    WindowConfig,
-    refuse_existing,
-)
+from fervid.config import RunConfig, refuse_existing
 from fervid.console import say
 from fervid.errors import ConfigError, FervidError, SinkError
+from fervid.parser import parse, refuse_misspelt
+from fervid.settings import Settings
 
 Run = Callable[..., object]
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-SECTIONS: dict[type, str] = {
-    ReadConfig: "Reading",
-    WindowConfig: "Window",
-    OutputConfig: "Outputs",
-    FilterConfig: "Noise",
-    FaceConfig: "Faces",
-    LabelConfig: "Labels",
-    ExplainConfig: "Heatmaps",
-    ModelConfig: "Model",
-}
-WITH_NEGATIVES = (WindowConfig, OutputConfig, ExplainConfig)  # flags that are on by themselves
-SHORT = {"out": "-o", "quiet": "-q", "verbose": "-v"}
-USAGE_LINE = "Usage: fervid SOURCE... [-o DIR] [OPTIONS]\n       fervid --camera N [OPTIONS]"
 WELCOME = """\
-fervid reads facial expressions from noisy video and shows why it says so.
-
-  fervid clip.mp4               look at a clip in the terminal
-  fervid clip.mp4 -o results/   write annotated video, rows of data and a summary
-  fervid --camera 0             look through a camera
-  fervid --help                 every option"""
-ELSEWHERE = (
-    "{name} is not part of the installed program; it needs a source checkout: "
-    "`python -m {name}` in a clone of the repository."
-)
+fervid clip.mp4               look at a clip in the terminal
+fervid clip.mp4 -o results/   write annotated video, rows of data and a summary
+fervid --camera 0             look through a camera
+fervid doctor                 see what works on this machine
+fervid --help                 see every option"""
 
 
 def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
@@ -81,91 +52,54 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     """
     tokens = list(sys.argv[1:] if argv is None else argv)
     stderr = Console(stderr=True, highlight=False)
-    if not tokens:
-        stderr.print(WELCOME, markup=False, soft_wrap=True)
-        return USAGE
+    settings = Settings()
     try:
-        config = _parse(tokens, stderr)
-        if config is None:
-            return DONE
-        with _logging(config.verbose, stderr):
-            return _carry_out(config, stderr, run)
-    except (CycloptsError, ConfigError) as error:
-        say(stderr, f"{error} See fervid --help." if isinstance(error, CycloptsError) else error)
+        return _obey(tokens, settings, stderr, run)
+    except CycloptsError as error:
+        say(stderr, f"{str(error).rstrip('.')}. See fervid --help.")
         return USAGE
+    except FervidError as error:
+        say(stderr, settings.explained(error))
+        return USAGE if isinstance(error, ConfigError) else FAILED
     except KeyboardInterrupt:  # before the run began
         return INTERRUPTED
 
 
-def _parse(tokens: list[str], stderr: Console) -> RunConfig | None:
-    """The configuration that the arguments describe; None if help or the version was printed.
+def _obey(tokens: list[str], settings: Settings, stderr: Console, run: Run | None) -> int:
+    """Do what the arguments ask for; see `main`.
 
     Raises:
         CycloptsError: an unknown option or a value of the wrong type.
-        ConfigError: a value that cannot be, no source, or outputs that exist.
+        FervidError: the command cannot be carried out, before a run began.
     """
-    if tokens[0] in ("train", "export"):
-        raise ConfigError(ELSEWHERE.format(name=tokens[0]), tokens[0])
-    config: RunConfig | None = _app()(_join_dashes(tokens), error_console=stderr)
-    if config is None:
-        return None
+    asked = parse(tokens, settings)()
+    if not isinstance(asked, RunConfig):  # a command or --help, done by now
+        _flush(sys.stdout)
+        return asked if isinstance(asked, int) else DONE
+    if not tokens and not asked.all_sources():
+        stderr.print(WELCOME, markup=False, soft_wrap=True)
+        return USAGE
+    config = _checked(settings.complete(asked))
+    if settings.found and not config.quiet:
+        say(stderr, f"using {settings.found}.")
+    with _logging(config.verbose, stderr):
+        return _carry_out(config, stderr, run)
+
+
+def _checked(config: RunConfig) -> RunConfig:
+    """The configuration, if a run can begin with it.
+
+    Raises:
+        ConfigError: there is no source, or outputs exist.
+    """
     if not config.all_sources():
         raise ConfigError("No source given; name a video file or --camera N.", "sources")
+    refuse_misspelt(config)
     out = config.output.out
     if out is not None and out.exists() and not out.is_dir():
         raise ConfigError(f"--out needs a folder, and {out} is a file.", "out")
     refuse_existing(config.output.files(), config.output.overwrite)
     return config
-
-
-@functools.cache
-def _app() -> App:
-    """The parser: `RunConfig` with the options of its sections side by side."""
-    for order, (section, title) in enumerate(SECTIONS.items(), start=2):
-        negative = "no-" if section in WITH_NEGATIVES else ()
-        group = Group(title, sort_key=order)
-        flatten = Parameter(name="*", group=group, negative_bool=negative)
-        flatten(section)  # cyclopts' mark on a class, as its decorator would set it
-    app = App(
-        name="fervid",
-        help="Read facial expressions from noisy video, and show why.",
-        usage=USAGE_LINE,
-        help_format="markdown",
-        help_epilogue="Models are made with `python -m train` and `python -m export` in a clone.",
-        version=__version__,
-        group_commands=Group("Help", sort_key=99),
-        group_parameters=Group("Sources and display", sort_key=1),
-        default_parameter=Parameter(
-            negative_bool=(), negative_iterable=(), short_alias=_short_names, show_default=_default
-        ),
-        result_action="return_value",
-        exit_on_error=False,
-        print_error=False,
-        suppress_keyboard_interrupt=False,
-    )
-    app.default(RunConfig)
-    return app
-
-
-def _short_names(info: FieldInfo, taken: frozenset[str]) -> list[str]:
-    """The one-letter options of a field."""
-    return [SHORT[name] for name in info.names if name in SHORT and SHORT[name] not in taken]
-
-
-def _default(value: object) -> str | None:
-    """A default as the help shows it: none for a flag that is off and for an empty list."""
-    return None if value is None or value is False or value == () else str(value)
-
-
-def _join_dashes(tokens: list[str]) -> list[str]:
-    """Turn `--jsonl -` into `--jsonl=-`, since a lone dash looks like an option to cyclopts."""
-    joined: list[str] = []
-    for token in tokens:
-        if token == "-" and joined and joined[-1].startswith("--") and "--" not in joined:
-            joined[-1] += "=-"
-        else:
-            joined.append(token)
-    return joined
 
 
 def _carry_out(config: RunConfig, stderr: Console, run: Run | None) -> int:

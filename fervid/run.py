@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TextIO
@@ -65,10 +65,10 @@ def run(
     sources = config.all_sources()
     targets = plan(config, sources)
     failed: list[FervidError] = []
-    with _model_file(config) as path:
+    with model_file(config.model.model) as path:
         options = config.model
         with closing(open_backend(path, options.device, options.threads)) as backend:
-            session = _Session(config, backend, _sha256(path), stderr, stdout, clock)
+            session = _Session(config, backend, sha256(path), stderr, stdout, clock)
             for target in targets:
                 try:
                     _run_source(session, target)
@@ -83,16 +83,17 @@ def run(
 
 
 @contextmanager
-def _model_file(config: RunConfig) -> Iterator[Path]:
+def model_file(named: Path | None) -> Iterator[Path]:
     """The model's file: the one that was named, or the one that comes with fervid."""
-    if config.model.model is not None:
-        yield config.model.model
+    if named is not None:
+        yield named
     else:
         with as_file(files("fervid") / "models" / DEFAULT_MODEL) as path:
             yield path
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The hash of a model's file, as the outputs carry it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -101,9 +102,11 @@ def _run_source(session: _Session, target: Target) -> None:
     """Analyse one source; its summary is written also when it fails half-way."""
     config, card = session.config, session.backend.card
     stats = RunStats(session.clock)
-    with open_source(target.source) as source:
+    with open_source(target.source, config.read_for(target.source)) as source:
+        label = config.settings_for(target.source).label
+        info = replace(source.info, label=label or source.info.label)
         header = RunHeader(
-            source.info, card.name, session.digest, card.classes, config.as_dict(), __version__
+            info, card.name, session.digest, card.classes, config.as_dict(), __version__
         )
         shared = config.output.uses_stdout and session.stdout.isatty()
         display = open_display(
@@ -118,7 +121,7 @@ def _run_source(session: _Session, target: Target) -> None:
             ):
                 for result, more_ms in _results(frames, pipeline, sinks, config.explain.heatmap):
                     stats.observe(result, more_ms)
-                    display.update(lambda: stats.snapshot(source.info))
+                    display.update(lambda: stats.snapshot(info))
         except BaseException:
             with suppress(SinkError):  # the first error is the one to tell
                 _summarise(target, header, stats, source)

@@ -19,9 +19,10 @@ LAYERS = {
     ),
     3: ("prefetch", "checkpoint", "adcam", "backends", "sinks"),
     4: ("pipeline", "dashboard", "outputs"),
-    5: ("run",),
-    6: ("cli",),
-    7: ("__main__",),
+    5: ("run", "settings"),
+    6: ("parser", "doctor", "commands"),
+    7: ("cli",),
+    8: ("__main__",),
 }
 LEVEL = {name: level for level, names in LAYERS.items() for name in names}
 HEAVY = {

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fervid.config.options import Switch
 from fervid.config.section import Section, within
 
 FilterChoice = Literal["auto", "none", "gaussian", "median", "bilateral"]
@@ -73,7 +74,7 @@ class ExplainConfig(Section):
     """
 
     cam: CamName = "adaptive_fused"
-    heatmap: bool = True
+    heatmap: Switch = True
     heatmap_smooth_s: float = within(0.3, 0)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fervid.config.options import Switch
 from fervid.config.section import Section
 from fervid.errors import ConfigError
 
@@ -54,7 +55,7 @@ class OutputConfig(Section):
     parquet: Path | None = None
     srt: Path | None = None
     save_crops: bool = False
-    images: bool = True
+    images: Switch = True
     anonymize: Anonymize = "none"
     overwrite: bool = False
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fervid.config.options import AutoSwitch, Region, Time
 from fervid.config.section import Section, within
+from fervid.errors import ConfigError
 
 RtspTransport = Literal["tcp", "udp"]
 
@@ -27,15 +29,28 @@ class ReadConfig(Section):
     """
 
     every: int = within(1, 1)
-    start: float | None = within(None, 0)
-    end: float | None = within(None, 0)
+    start: Time = within(None, 0)
+    end: Time = within(None, 0)
     fps: float = within(25.0, 0.001, 1000)
-    roi: tuple[int, int, int, int] | None = None
+    roi: Region = None
     mirror: bool = False
     rtsp_transport: RtspTransport = "tcp"
     open_timeout_s: float = within(10.0, 0.1)
     read_timeout_s: float = within(5.0, 0.1)
     credentials: Path | None = None
+
+    def __post_init__(self) -> None:
+        Section.__post_init__(self)  # a slotted dataclass has no zero-argument super()
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise ConfigError(
+                f"--end ({self.end:g} s) must lie after --start ({self.start:g} s).", "end"
+            )
+        if self.roi is not None and (min(self.roi) < 0 or min(self.roi[2:]) < 1):
+            raise ConfigError(
+                "--roi is x,y,w,h in pixels: x and y at least 0, w and h at least 1, not "
+                f"{','.join(map(str, self.roi))}.",
+                "roi",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,4 +62,4 @@ class WindowConfig(Section):
             source is live.
     """
 
-    window: bool | None = None
+    window: AutoSwitch = None

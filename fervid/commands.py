@@ -1,0 +1,109 @@
+"""The small commands: config show, completion."""
+
+from typing import Annotated, Literal, get_args
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from fervid import __version__
+from fervid.config import RunConfig
+from fervid.config.writing import to_toml
+from fervid.errors import ConfigError, SinkError
+from fervid.parser import ConfigPath, Flat
+from fervid.settings import Settings
+
+Shell = Literal["bash", "zsh", "fish"]
+Given = Parameter(parse=False)
+
+
+def show(
+    run: Flat = RunConfig(),
+    *,
+    config: ConfigPath = None,
+    console: Annotated[Console, Given],
+    settings: Annotated[Settings, Given],
+) -> int:
+    """Print the effective configuration as TOML, with where each value came from.
+
+    Saved as fervid.toml in the same folder it gives the same configuration, but for users and
+    passwords in URLs, which are left out.
+    """
+    text = to_toml(settings.complete(run), settings.origin)
+    _print(console, f"# fervid {__version__}; paths are relative to this folder.\n{text}")
+    return 0
+
+
+def completion(
+    shell: Shell, *, console: Annotated[Console, Given], app: Annotated[App, Given]
+) -> int:
+    """Print a completion script; `source <(fervid completion bash)` tries it out.
+
+    Args:
+        shell: The shell that it is for.
+        console: Standard output.
+        app: The parser.
+    """
+    _print(console, completion_script(app, shell))
+    return 0
+
+
+def install_completion(
+    shell: Shell | None = None,
+    *,
+    console: Annotated[Console, Given],
+    app: Annotated[App, Given],
+) -> int:
+    """Write the completion script into the user's folder, and have the shell load it at its start.
+
+    Args:
+        shell: The shell that it is for; by default the one in use.
+        console: Standard output.
+        app: The parser.
+
+    Raises:
+        ConfigError: no known shell is in use.
+        SinkError: the script cannot be written.
+    """
+    try:
+        path = app.install_completion(shell=shell or _shell_in_use())
+        path.write_text(completion_script(app, shell or _shell_in_use()), encoding="utf-8")
+    except OSError as error:
+        raise SinkError(
+            f"The completion script cannot be written ({error}); "
+            "use `fervid completion bash` and save what it prints yourself.",
+            str(error.filename),
+        ) from error
+    _print(console, f"Wrote {path}; it works in every new terminal.\n")
+    return 0
+
+
+def _shell_in_use() -> Shell:
+    """The shell that fervid was started from.
+
+    Raises:
+        ConfigError: it is none that is known.
+    """
+    from cyclopts.completion import ShellDetectionError, detect_shell
+
+    try:
+        found = detect_shell()
+    except ShellDetectionError:
+        found = "powershell"
+    if found == "powershell":
+        raise ConfigError(
+            f"Completion is made for {', '.join(get_args(Shell))}, and none of them is in use; "
+            "name one, as in `fervid --install-completion bash`.",
+            "shell",
+        )
+    return found
+
+
+def completion_script(app: App, shell: Shell) -> str:
+    """Cyclopts' script, with bash's own file names where it has nothing to offer."""
+    script = app.generate_completion(shell=shell)
+    return script.replace("\ncomplete -F", "\ncomplete -o default -F")
+
+
+def _print(console: Console, text: str) -> None:
+    """Print text as it is: no colours, no breaks of lines."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True, end="")

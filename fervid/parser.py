@@ -1,0 +1,188 @@
+"""The command line's grammar, which cyclopts makes from the classes of fervid/config.
+
+A command is a function whose parameters are its arguments; one called `console`, `settings` or
+`app` is handed over by `parse`. To add a command, write such a function and a line in COMMANDS.
+It is imported when it is called; it prints data to `console` and returns an exit code, or raises
+a FervidError.
+"""
+
+import difflib
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Group, Parameter
+from cyclopts.field_info import FieldInfo
+from rich.console import Console
+
+from fervid import __version__
+from fervid.config import (
+    ExplainConfig,
+    FaceConfig,
+    FilterConfig,
+    LabelConfig,
+    ModelConfig,
+    OutputConfig,
+    ReadConfig,
+    RunConfig,
+    WindowConfig,
+)
+from fervid.config.source import is_device
+from fervid.errors import ConfigError
+from fervid.settings import Settings
+
+SECTIONS: dict[type, str] = {
+    ReadConfig: "Reading",
+    WindowConfig: "Window",
+    OutputConfig: "Outputs",
+    FilterConfig: "Noise",
+    FaceConfig: "Faces",
+    LabelConfig: "Labels",
+    ExplainConfig: "Heatmaps",
+    ModelConfig: "Model",
+}
+# Words of a command -> (function, what the help says of it).
+COMMANDS: dict[str, tuple[str, str]] = {
+    "doctor": (
+        "fervid.doctor.command:doctor",
+        "Say what works here, and how to mend what does not.",
+    ),
+    "config show": (
+        "fervid.commands:show",
+        "Print the configuration that the flags and fervid.toml make, as TOML.",
+    ),
+    "completion": (
+        "fervid.commands:completion",
+        "Print what makes a shell complete fervid's options.",
+    ),
+    "--install-completion": (
+        "fervid.commands:install_completion",
+        "Write that for the shell in use, and start it from there.",
+    ),
+}
+GROUPS = {"config": "Look at the configuration."}
+ELSEWHERE = (
+    "{name} is not part of the installed program; it needs a source checkout: "
+    "`python -m {name}` in a clone of the repository."
+)
+SHORT = {"out": "-o", "quiet": "-q", "verbose": "-v"}
+USAGE_LINE = (
+    "Usage: fervid SOURCE... [-o DIR] [OPTIONS]\n"
+    "       fervid --camera N [OPTIONS]\n"
+    "       fervid doctor | config show | completion"
+)
+
+Flat = Annotated[RunConfig, Parameter(name="*")]
+MAIN_GROUP = Group("Sources and display", sort_key=1)
+ConfigPath = Annotated[
+    Path | None,
+    Parameter(
+        negative_none="no-",
+        group=MAIN_GROUP,
+        help="Configuration file instead of fervid.toml in the working directory; --no-config "
+        "reads none.",
+    ),
+]
+
+
+def parse(tokens: Sequence[str], settings: Settings) -> Callable[[], Any]:
+    """What a command line asks for, to be called; the result is a `RunConfig` or an exit code.
+
+    Raises:
+        CycloptsError: an unknown option or command, or a value of the wrong type.
+        ConfigError: a value that cannot be, or a configuration file that cannot be used.
+    """
+    if tokens and tokens[0] in ("train", "export"):
+        raise ConfigError(ELSEWHERE.format(name=tokens[0]), tokens[0])
+    app = build(settings)
+    command, bound, ignored = app.parse_args(
+        _join_dashes(tokens), exit_on_error=False, print_error=False
+    )
+    services = {"console": Console(highlight=False), "settings": settings, "app": app}
+    given = {name: service for name, service in services.items() if name in ignored}
+    return functools.partial(command, *bound.args, **{**bound.kwargs, **given})
+
+
+def analyse(run: Flat = RunConfig(), *, config: ConfigPath = None) -> RunConfig:
+    """Read facial expressions from noisy video, and show why."""
+    return run
+
+
+def build(settings: Settings) -> App:
+    """The parser: `RunConfig` with the options of its sections side by side, and COMMANDS."""
+    _flatten_sections()
+    app = App(
+        name="fervid",
+        help="Read facial expressions from noisy video, and show why.",
+        usage=USAGE_LINE,
+        help_format="markdown",
+        help_epilogue="Models are made with `python -m train` and `python -m export` in a clone.",
+        version=__version__,
+        group_commands=Group("Commands and help", sort_key=99),
+        group_parameters=MAIN_GROUP,
+        default_parameter=Parameter(
+            negative_bool=(), negative_iterable=(), short_alias=_short_names, show_default=_default
+        ),
+        config=settings,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    app.default(analyse)
+    groups = {name: App(name=name, help=text, usage="") for name, text in GROUPS.items()}
+    for group in groups.values():
+        app.command(group)
+    for words, (place, text) in COMMANDS.items():
+        *outer, name = words.split()
+        (groups[outer[0]] if outer else app).command(place, name=name, help=text)
+    return app
+
+
+@functools.cache
+def _flatten_sections() -> None:
+    """Set cyclopts' mark on the sections' classes, as its decorator would."""
+    for order, (section, title) in enumerate(SECTIONS.items(), start=2):
+        Parameter(name="*", group=Group(title, sort_key=order))(section)
+
+
+def refuse_misspelt(config: RunConfig) -> None:
+    """Stop where a source that is no file looks like a command.
+
+    Raises:
+        ConfigError: it does; the message names the command.
+    """
+    if not config.sources:
+        return
+    word = config.sources[0]
+    if is_device(word) or Path(word).exists():
+        return
+    names = [words for words in COMMANDS if not words.startswith("-")]
+    first = {words.split()[0]: words for words in names}
+    near = difflib.get_close_matches(word, first, n=1, cutoff=0.75)
+    if near:
+        raise ConfigError(
+            f"There is no file {word}; did you mean `fervid {first[near[0]]}`?", "sources"
+        )
+
+
+def _short_names(info: FieldInfo, taken: frozenset[str]) -> list[str]:
+    """The one-letter options of a field."""
+    return [SHORT[name] for name in info.names if name in SHORT and SHORT[name] not in taken]
+
+
+def _default(value: object) -> str | None:
+    """A default as the help shows it: none for a flag and for an empty list."""
+    if value is None or isinstance(value, bool) or value == ():
+        return None
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _join_dashes(tokens: Sequence[str]) -> list[str]:
+    """Turn `--jsonl -` into `--jsonl=-`, since a lone dash looks like an option to cyclopts."""
+    joined: list[str] = []
+    for token in tokens:
+        if token == "-" and joined and joined[-1].startswith("--") and "--" not in joined:
+            joined[-1] += "=-"
+        else:
+            joined.append(token)
+    return joined
