@@ -178,11 +178,21 @@ def _default(value: object) -> str | None:
 
 
 def _join_dashes(tokens: Sequence[str]) -> list[str]:
-    """Turn `--jsonl -` into `--jsonl=-`, since a lone dash looks like an option to cyclopts."""
+    """Tell a lone dash apart, which looks like an option to cyclopts.
+
+    After the option of an output, `--jsonl -`, it is standard output and becomes `--jsonl=-`;
+    elsewhere it is a source, and moves behind `--`.
+    """
+    end = list(tokens).index("--") if "--" in tokens else len(tokens)
+    outputs = {f"--{name}" for name in ("out", "video", "jsonl", "csv", "parquet", "srt")}
     joined: list[str] = []
-    for token in tokens:
-        if token == "-" and joined and joined[-1].startswith("--") and "--" not in joined:
+    sources: list[str] = []
+    for token in tokens[:end]:
+        if token != "-":
+            joined.append(token)
+        elif joined and joined[-1] in outputs:
             joined[-1] += "=-"
         else:
-            joined.append(token)
-    return joined
+            sources.append(token)
+    sources += tokens[end + 1 :]
+    return [*joined, "--", *sources] if sources else joined

@@ -27,11 +27,12 @@ from fervid.config.analysis import (
 )
 from fervid.config.credentials import without_credentials
 from fervid.config.outputs import STDOUT, Anonymize, OutputConfig, refuse_existing
-from fervid.config.reading import ReadConfig, RtspTransport, WindowConfig
+from fervid.config.reading import STDIN, ReadConfig, Roi, RtspTransport, WindowConfig
 from fervid.config.source import SourceConfig
 from fervid.errors import ConfigError
 
 __all__ = [
+    "STDIN",
     "STDOUT",
     "Anonymize",
     "CamName",
@@ -46,6 +47,7 @@ __all__ = [
     "ModelConfig",
     "OutputConfig",
     "ReadConfig",
+    "Roi",
     "RtspTransport",
     "RunConfig",
     "SourceConfig",

@@ -119,8 +119,8 @@ class _Reader:
 
     def read(self, table: dict[str, Any], lines: Mapping[Any, int]) -> ConfigFile:
         known = sections()
-        plain = {f.name: f for f in dataclasses.fields(RunConfig) if f.name not in known}
-        del plain["per_source"]  # its table is `source`
+        fields = {field.name: field for field in dataclasses.fields(RunConfig)}
+        plain = {n: field for n, field in fields.items() if n not in known and n != "per_source"}
         hints = get_type_hints(RunConfig, include_extras=True)
         values: dict[Key, Any] = {}
         for name, value in table.items():
@@ -173,8 +173,9 @@ class _Reader:
             found = typed(value, hint, self._place)
         except WrongType as error:
             raise self._wrong(called, str(error), value, item.name) from error
-        except ValueError as error:
-            raise ConfigError(f"{called} of {self.path}: {error}.", item.name) from error
+        except ConfigError as error:
+            message = str(error).replace(f"--{item.name}", f"{called} of {self.path}")
+            raise ConfigError(message, item.name) from error
         bare = hint.__origin__ if hasattr(hint, "__metadata__") else hint
         check_field(item, bare, found, f"{called} of {self.path}")
         return found

@@ -1,14 +1,80 @@
 """The sections that say how sources are read and whether they are shown in a window."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from fervid.config.options import AutoSwitch, Region, Time
+from cyclopts import Parameter, Token
+
+from fervid.config.options import AutoSwitch
 from fervid.config.section import Section, within
 from fervid.errors import ConfigError
 
 RtspTransport = Literal["tcp", "udp"]
+Roi = tuple[int, int, int, int]
+STDIN = "-"  # the source that is standard input
+
+
+def seconds(value: Any, option: str) -> float:
+    """Return a time in seconds.
+
+    Args:
+        value: a number, or text: "62.5", "1:02.5" or "0:01:02.5".
+        option: what the value is for, for the message.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    parts = re.fullmatch(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)", str(value).strip())
+    if parts is None or (parts[2] is not None and float(parts[3]) >= 60):
+        raise ConfigError(
+            f"--{option} must be a time in seconds or h:mm:ss, like 62.5 or 0:01:02.5, not "
+            f"{value!r}.",
+            option,
+        )
+    return int(parts[1] or 0) * 3600 + int(parts[2] or 0) * 60 + float(parts[3])
+
+
+def region(value: Any) -> Roi:
+    """Return a part of a picture: x, y of its upper left corner, its width and height, in pixels.
+
+    Args:
+        value: text like "40,0,320,240", or four whole numbers.
+
+    Raises:
+        ConfigError: it is neither, lies left of or above the picture, or has no area.
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        x, y, width, height = map(int, map(str, parts))
+    except (TypeError, ValueError):
+        raise ConfigError(
+            "--roi must be four whole numbers x,y,w,h in pixels, like 40,0,320,240, not "
+            f"{value!r}.",
+            "roi",
+        ) from None
+    if x < 0 or y < 0 or width < 1 or height < 1:
+        raise ConfigError(
+            f"--roi must start at 0,0 or later and have an area, not {x},{y},{width},{height}.",
+            "roi",
+        )
+    return x, y, width, height
+
+
+def _start(_: type, tokens: Sequence[Token]) -> float:
+    return seconds(tokens[0].value, "start")
+
+
+def _end(_: type, tokens: Sequence[Token]) -> float:
+    return seconds(tokens[0].value, "end")
+
+
+def _roi(_: type, tokens: Sequence[Token]) -> Roi:
+    return region(tokens[0].value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,12 +82,13 @@ class ReadConfig(Section):
     """How sources are read.
 
     Attributes:
-        every: Analyse every so many frames of a recording.
-        start: Time at which a recording is begun, in seconds or h:mm:ss.
-        end: Time at which a recording is ended, in seconds or h:mm:ss.
+        every: Analyse one frame of so many.
+        start: First moment of a recording that is analysed, in seconds or h:mm:ss.
+        end: Moment at which a recording is left, in seconds or h:mm:ss.
         fps: Frame rate of a sequence of images, in frames per second.
-        roi: Part of the picture that is analysed: x,y,w,h in pixels.
-        mirror: Flip the picture left to right.
+        roi: Part of the picture that is analysed, as corner and size in pixels; boxes count from
+            its corner.
+        mirror: Flip the picture left to right, after --roi.
         rtsp_transport: How RTSP sends its pictures; udp is faster and loses some.
         open_timeout_s: Seconds that a stream may take to answer.
         read_timeout_s: Seconds that a stream may be silent.
@@ -29,10 +96,14 @@ class ReadConfig(Section):
     """
 
     every: int = within(1, 1)
-    start: Time = within(None, 0)
-    end: Time = within(None, 0)
+    start: Annotated[float | None, Parameter(converter=_start, n_tokens=1, metavar="TIME")] = (
+        within(None, 0)
+    )
+    end: Annotated[float | None, Parameter(converter=_end, n_tokens=1, metavar="TIME")] = within(
+        None, 0
+    )
     fps: float = within(25.0, 0.001, 1000)
-    roi: Region = None
+    roi: Annotated[Roi | None, Parameter(converter=_roi, n_tokens=1, metavar="X,Y,W,H")] = None
     mirror: bool = False
     rtsp_transport: RtspTransport = "tcp"
     open_timeout_s: float = within(10.0, 0.1)
@@ -40,16 +111,17 @@ class ReadConfig(Section):
     credentials: Path | None = None
 
     def __post_init__(self) -> None:
+        for name in ("start", "end"):  # text is taken too, as a configuration file has it
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, seconds(getattr(self, name), name))
+        if self.roi is not None:
+            object.__setattr__(self, "roi", region(self.roi))
         Section.__post_init__(self)  # a slotted dataclass has no zero-argument super()
-        if self.start is not None and self.end is not None and self.end <= self.start:
+        if self.end is not None and self.end <= (self.start or 0):
             raise ConfigError(
-                f"--end ({self.end:g} s) must lie after --start ({self.start:g} s).", "end"
-            )
-        if self.roi is not None and (min(self.roi) < 0 or min(self.roi[2:]) < 1):
-            raise ConfigError(
-                "--roi is x,y,w,h in pixels: x and y at least 0, w and h at least 1, not "
-                f"{','.join(map(str, self.roi))}.",
-                "roi",
+                f"--end must be later than --start: {self.end:g} s is not after "
+                f"{self.start or 0:g} s.",
+                "end",
             )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
-from fervid.config.options import readers
+from cyclopts import Parameter, Token
 
 NAMES: Mapping[type, str] = {
     bool: "true or false",
@@ -31,10 +31,11 @@ def typed(value: Any, hint: Any, place: Callable[[str], Path]) -> Any:
 
     Raises:
         WrongType: it is of another type.
-        ValueError: it is text that does not say what it should.
+        ConfigError: it is text that does not say what it should.
     """
-    if isinstance(value, str) and (found := readers(hint)):
-        return found[0](value)
+    convert = next((m.converter for m in getattr(hint, "__metadata__", ()) if _reads(m)), None)
+    if isinstance(value, str) and callable(convert):
+        return convert(hint, [Token(value=value)])  # text as on the command line
     plain = _without_none(hint)
     if get_origin(plain) is tuple:
         return _tuple(value, get_args(plain), place)
@@ -49,6 +50,11 @@ def typed(value: Any, hint: Any, place: Callable[[str], Path]) -> Any:
     if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
         raise WrongType(NAMES[plain])
     return value
+
+
+def _reads(mark: Any) -> bool:
+    """Whether a mark of a type is the command line's, with a function that reads text."""
+    return isinstance(mark, Parameter) and mark.converter is not None
 
 
 def _without_none(hint: Any) -> Any:
