@@ -10,7 +10,7 @@ import difflib
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from cyclopts import App, Group, Parameter
 from cyclopts.field_info import FieldInfo
@@ -32,33 +32,42 @@ from fervid.config.source import is_device
 from fervid.errors import ConfigError
 from fervid.settings import Settings
 
-SECTIONS: dict[type, str] = {
-    ReadConfig: "Reading",
-    WindowConfig: "Window",
-    OutputConfig: "Outputs",
-    FilterConfig: "Noise",
-    FaceConfig: "Faces",
-    LabelConfig: "Labels",
-    ExplainConfig: "Heatmaps",
-    ModelConfig: "Model",
+MAIN_GROUP = Group("Sources and display", sort_key=1)
+OPTIONS_GROUP = Group("Options", sort_key=1)  # of a command that has few
+SECTIONS: dict[type, Group] = {
+    ReadConfig: Group("Reading", sort_key=2),
+    WindowConfig: MAIN_GROUP,
+    OutputConfig: Group("Outputs", sort_key=3),
+    FilterConfig: Group("Noise", sort_key=4),
+    FaceConfig: Group("Faces", sort_key=5),
+    LabelConfig: Group("Labels", sort_key=6),
+    ExplainConfig: Group("Heatmaps", sort_key=7),
+    ModelConfig: Group("Model", sort_key=8),
 }
-# Words of a command -> (function, what the help says of it).
-COMMANDS: dict[str, tuple[str, str]] = {
-    "doctor": (
-        "fervid.doctor.command:doctor",
-        "Say what works here, and how to mend what does not.",
+
+
+class Command(NamedTuple):
+    """A command: "module:function", what the help says of it, whether it takes a run's options."""
+
+    function: str
+    help: str
+    takes_run: bool = False
+
+
+COMMANDS: dict[str, Command] = {
+    "doctor": Command(
+        "fervid.doctor.command:doctor", "Say what works here, and how to mend what does not."
     ),
-    "config show": (
+    "config show": Command(
         "fervid.commands:show",
-        "Print the configuration that the flags and fervid.toml make, as TOML.",
+        "Print the configuration that flags and fervid.toml make, as TOML.",
+        takes_run=True,
     ),
-    "completion": (
-        "fervid.commands:completion",
-        "Print what makes a shell complete fervid's options.",
+    "completion": Command(
+        "fervid.commands:completion", "Print what makes a shell complete fervid's options."
     ),
-    "--install-completion": (
-        "fervid.commands:install_completion",
-        "Write that for the shell in use, and start it from there.",
+    "--install-completion": Command(
+        "fervid.commands:install_completion", "Write that, and have the shell in use load it."
     ),
 }
 GROUPS = {"config": "Look at the configuration."}
@@ -74,14 +83,12 @@ USAGE_LINE = (
 )
 
 Flat = Annotated[RunConfig, Parameter(name="*")]
-MAIN_GROUP = Group("Sources and display", sort_key=1)
 ConfigPath = Annotated[
     Path | None,
     Parameter(
         negative_none="no-",
         group=MAIN_GROUP,
-        help="Configuration file instead of fervid.toml in the working directory; --no-config "
-        "reads none.",
+        help="Configuration file instead of ./fervid.toml; --no-config reads none.",
     ),
 ]
 
@@ -129,20 +136,26 @@ def build(settings: Settings) -> App:
         suppress_keyboard_interrupt=False,
     )
     app.default(analyse)
-    groups = {name: App(name=name, help=text, usage="") for name, text in GROUPS.items()}
+    groups = {name: App(name=name, help=text, help_epilogue="") for name, text in GROUPS.items()}
     for group in groups.values():
         app.command(group)
-    for words, (place, text) in COMMANDS.items():
+    for words, command in COMMANDS.items():
         *outer, name = words.split()
-        (groups[outer[0]] if outer else app).command(place, name=name, help=text)
+        (groups[outer[0]] if outer else app).command(
+            command.function,
+            name=name,
+            help=command.help,
+            help_epilogue="",
+            group_parameters=MAIN_GROUP if command.takes_run else OPTIONS_GROUP,
+        )
     return app
 
 
 @functools.cache
 def _flatten_sections() -> None:
     """Set cyclopts' mark on the sections' classes, as its decorator would."""
-    for order, (section, title) in enumerate(SECTIONS.items(), start=2):
-        Parameter(name="*", group=Group(title, sort_key=order))(section)
+    for section, group in SECTIONS.items():
+        Parameter(name="*", group=group)(section)
 
 
 def refuse_misspelt(config: RunConfig) -> None:

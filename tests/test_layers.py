@@ -12,7 +12,7 @@ LAYERS = {
     0: ("errors", "interrupt", "console"),
     1: ("records", "config", "card"),
     2: (
-        *("media", "containers", "upright", "cut_off", "capture"),
+        *("codecs", "media", "containers", "upright", "cut_off", "capture"),
         *("faces", "tracks", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         "network",
@@ -28,7 +28,7 @@ LEVEL = {name: level for level, names in LAYERS.items() for name in names}
 HEAVY = {
     "mediapipe": {"faces"},
     "onnxruntime": {"backends"},
-    "av": {"media", "containers", "upright", "capture", "sinks"},
+    "av": {"codecs", "media", "containers", "upright", "capture", "sinks"},
     "torch": {"network", "adcam", "checkpoint", "backends"},
     "pyarrow": {"sinks"},
 }

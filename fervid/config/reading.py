@@ -130,8 +130,7 @@ class WindowConfig(Section):
     """What is shown beside the terminal.
 
     Attributes:
-        window: Show the annotated pictures in a window; by default where a display works and the
-            source is live.
+        window: Show annotated pictures; by default of live sources where a display works.
     """
 
     window: AutoSwitch = None
