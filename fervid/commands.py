@@ -9,11 +9,29 @@ from fervid import __version__
 from fervid.config import RunConfig
 from fervid.config.writing import to_toml
 from fervid.errors import ConfigError, SinkError
-from fervid.parser import ConfigPath, Flat
+from fervid.parser import COMMANDS, ConfigPath, Flat
 from fervid.settings import Settings
 
 Shell = Literal["bash", "zsh", "fish"]
 Given = Parameter(parse=False)
+# What is put in the place of what in a script, so that sources are completed as files.
+FILES_TOO: dict[str, dict[str, str]] = {
+    "bash": {
+        "\ncomplete -F _fervid fervid": """
+_fervid_or_files() {
+  _fervid
+  local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
+  [[ $cur == -* || $prev == -* ]] && return
+  [[ $COMP_CWORD -gt 1 && ${COMP_WORDS[1]} =~ ^(COMMANDS)$ ]] && return
+  mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$cur")
+}
+complete -o filenames -o default -F _fervid_or_files fervid"""
+    },
+    "zsh": {
+        "'command' commands\n": "'command' commands\n      _files\n",
+        "    args)\n": "    args)\n      [[ $words[1] == (COMMANDS) ]] || { _files; return }\n",
+    },
+}
 
 
 def show(
@@ -99,11 +117,14 @@ def _shell_in_use() -> Shell:
 
 
 def completion_script(app: App, shell: Shell) -> str:
-    """Cyclopts' script, with bash's own file names where it has nothing to offer."""
+    """Cyclopts' script, with the names of files where it offers commands only (not so for fish)."""
     script = app.generate_completion(shell=shell)
-    return script.replace("\ncomplete -F", "\ncomplete -o default -F")
+    commands = sorted({words.split()[0] for words in COMMANDS})
+    for before, after in FILES_TOO.get(shell, {}).items():
+        script = script.replace(before, after.replace("COMMANDS", "|".join(commands)), 1)
+    return script
 
 
 def _print(console: Console, text: str) -> None:
-    """Print text as it is: no colours, no breaks of lines."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True, end="")
+    """Print text as it is: no colours, no breaks of lines, no ":o:" turned into a picture."""
+    console.out(text, highlight=False, end="")

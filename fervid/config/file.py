@@ -13,6 +13,7 @@ keys of a `[[source]]` are `uri`, `label` and those of `[read]`.
 
 import dataclasses
 import difflib
+import functools
 import json
 import os
 import tomllib
@@ -61,6 +62,7 @@ class ConfigFile:
         return RunConfig(**top, per_source=self.per_source)
 
 
+@functools.cache
 def sections() -> dict[str, type]:
     """The tables of a file: the fields of `RunConfig` that are sections themselves."""
     hints = get_type_hints(RunConfig)
@@ -144,11 +146,12 @@ class _Reader:
         return {(name, key): value for key, value in found.items()}
 
     def _settings(self, table: dict[str, Any]) -> SourceConfig:
-        own = {"uri": str, "label": str}
-        given = {key: table[key] for key in own if key in table}
-        for key, value in given.items():
-            if not isinstance(value, str):
-                raise self._wrong(f"{key} in [[source]]", "text in quotes", value, key)
+        own = {item.name: item for item in dataclasses.fields(SourceConfig) if item.name != "read"}
+        given = {
+            key: self._value(item, str, table[key], f"{key} in [[source]]")
+            for key, item in own.items()
+            if key in table
+        }
         if "uri" not in given:
             raise ConfigError(f"A [[source]] in {self.path} has no uri; add uri = ....", "uri")
         rest = {key: value for key, value in table.items() if key not in own}

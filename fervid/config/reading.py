@@ -130,7 +130,7 @@ class WindowConfig(Section):
     """What is shown beside the terminal.
 
     Attributes:
-        window: Show annotated pictures; by default of live sources where a display works.
+        window: Show annotated pictures; by default of live sources, given a display.
     """
 
     window: AutoSwitch = None

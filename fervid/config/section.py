@@ -1,6 +1,7 @@
 """What the sections of the configuration have in common: limits and closed sets, checked once."""
 
 import dataclasses
+import functools
 import math
 from dataclasses import field
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -27,10 +28,16 @@ class Section:
         Raises:
             ConfigError: a value is out of its limits, or none of the known ones.
         """
-        hints = get_type_hints(type(self))
+        hints = _hints(type(self))  # type: ignore[arg-type]  # a class is hashable
         for item in dataclasses.fields(self):
             option = "--" + item.name.replace("_", "-")
             check_field(item, hints[item.name], getattr(self, item.name), option)
+
+
+@functools.cache
+def _hints(section: type) -> dict[str, Any]:
+    """The types of a section's fields, without their marks."""
+    return get_type_hints(section)
 
 
 def check_field(item: "dataclasses.Field[Any]", hint: Any, value: Any, called: str) -> None:

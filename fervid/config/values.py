@@ -36,6 +36,8 @@ def typed(value: Any, hint: Any, place: Callable[[str], Path]) -> Any:
     convert = next((m.converter for m in getattr(hint, "__metadata__", ()) if _reads(m)), None)
     if isinstance(value, str) and callable(convert):
         return convert(hint, [Token(value=value)])  # text as on the command line
+    if isinstance(value, str) and "\0" in value:  # no file's name can hold it
+        raise WrongType("text without a NUL character")
     plain = _without_none(hint)
     if get_origin(plain) is tuple:
         return _tuple(value, get_args(plain), place)

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fervid.card import ModelCard
 from fervid.doctor import Finding
 from fervid.errors import FervidError
+
+if TYPE_CHECKING:  # it needs numpy, and the doctor must run without
+    from fervid.card import ModelCard
 
 ACCELERATORS = {"CUDAExecutionProvider": "CUDA", "TensorrtExecutionProvider": "TensorRT"}
 
@@ -80,7 +83,7 @@ def check_detector(name: str, try_out: Callable[[], object]) -> Finding:
     return Finding(label, "ok", "loads, and looks at a black picture")
 
 
-def check_model(name: str, load: Callable[[], tuple[ModelCard, str]]) -> list[Finding]:
+def check_model(name: str, load: "Callable[[], tuple[ModelCard, str]]") -> list[Finding]:
     """Whether the network loads, runs one black picture and has its card.
 
     Args:
@@ -104,7 +107,7 @@ def check_model(name: str, load: Callable[[], tuple[ModelCard, str]]) -> list[Fi
     ]
 
 
-def load_model(path: Path) -> tuple[ModelCard, str]:
+def load_model(path: Path) -> "tuple[ModelCard, str]":
     """Open a model as a run does, which tries it on a black picture; its card and its hash.
 
     Raises:

@@ -94,6 +94,8 @@ def test_paths_are_relative_to_the_file(here):
         ("[model]\nthreads = true", "must be a whole number, not true."),
         ("[model]\nthreads = 1.5", "must be a whole number, not 1.5."),
         ("[output]\nout = 3", "must be a path in quotes, not 3."),
+        ('sources = ["a\\u0000b"]', "must be a list of texts in quotes, not"),
+        ('[[source]]\nuri = "\\u0000"', "must be text without a NUL character"),
         ("[output]\noverwrite = 1", "must be true or false, not 1."),
         ('[explain]\ncam = "lime"', "cam in [explain] of fervid.toml must be one of gradcam"),
         ("[explain]\ncam = 4", "must be text in quotes, not 4."),
