@@ -32,11 +32,10 @@ def doctor(
         as_json: Print JSON for programs instead of a table.
         console: Standard output.
     """
+    findings = examine(model)
     if as_json:
-        findings = examine(model)
         console.out(to_json(findings), highlight=False)
     else:
-        findings = examine(model)
         console.print(table(findings))
         console.print(Text(verdict(findings)))
     return int(not works(findings))

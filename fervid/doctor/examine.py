@@ -1,5 +1,6 @@
 """Every check, with its facts from this machine."""
 
+import contextlib
 import os
 import platform
 import shutil
@@ -24,7 +25,8 @@ def examine(model: Path | None = None) -> list[Finding]:
     found: list[Finding] = []
     for name, check in _checks(model).items():
         try:
-            result = check()
+            with contextlib.redirect_stdout(sys.stderr):  # OpenCV without numpy prints advice
+                result = check()
         except Exception as error:  # noqa: BLE001  the doctor survives whatever it looks at
             reason = f"cannot be looked at ({type(error).__name__}: {error})"
             result = Finding(name, "bad", reason, "pip install --force-reinstall fervid")

@@ -1,6 +1,5 @@
 """Python, the installed distributions, and distributions that write over each other's files."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
@@ -172,8 +171,6 @@ def _is_spoilt(file: metadata.PackagePath) -> bool:
 
 def import_problem(package: str) -> str:
     """Why a package cannot be imported; empty if it can."""
-    if package in sys.modules:
-        return ""
     try:
         import_module(package)
     except Exception as error:  # noqa: BLE001  a half-installed library may raise anything

@@ -240,8 +240,12 @@ def test_a_broken_model_and_configuration_exit_1_and_stay_a_table(capsys, tmp_pa
 )
 def test_a_missing_library_is_a_finding(library, name):
     code = (
-        f"import sys; sys.modules[{library!r}] = None\n"
-        "import json\n"
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name.split('.')[0] == {library!r}:\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
         "from fervid.doctor.command import to_json\n"
         "from fervid.doctor.examine import examine\n"
         "sys.stdout.write(to_json(examine()))"
