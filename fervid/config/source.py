@@ -16,7 +16,7 @@ class SourceConfig:
 
     Attributes:
         uri: The source as it is named in the run: a file, a folder, a pattern, a camera or a URL.
-        label: What the source is called in the display and in the rows.
+        label: What it is called in the display, and as source.label in the head of every output.
         read: Values of `ReadConfig` for this source, by field name; the others stay as they are.
     """
 

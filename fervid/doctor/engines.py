@@ -79,7 +79,9 @@ def check_detector(name: str, try_out: Callable[[], object]) -> Finding:
     try:
         try_out()
     except Exception as error:  # noqa: BLE001  MediaPipe may fail to load in any way
-        return Finding(label, "bad", _first_line(error), "pip install mediapipe==0.10.33")
+        other = isinstance(error, ImportError) and "mediapipe" not in str(error)
+        todo = "pip install --upgrade fervid" if other else "pip install mediapipe==0.10.33"
+        return Finding(label, "bad", _first_line(error), todo)
     return Finding(label, "ok", "loads, and looks at a black picture")
 
 

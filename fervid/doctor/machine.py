@@ -49,7 +49,8 @@ def display_problem() -> str:
     if done.returncode == 0:
         return ""
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1][:160] if lines else f"the process ended with code {done.returncode}"
+    lines.append(f"its process ended with code {done.returncode}")
+    return next((line for line in lines if "display" in line.lower()), lines[-1])[:160]
 
 
 def check_cameras(system: str, devices: Sequence[tuple[str, bool]]) -> Finding:

@@ -1,5 +1,6 @@
 """Flags over the file over the defaults, and `fervid config show`, which says so."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -12,6 +13,7 @@ from fervid.cli import main
 from fervid.config import RunConfig
 from fervid.config.file import load_config
 from fervid.config.writing import to_toml
+from tests.clips import clip
 
 
 class FakeRun:
@@ -191,3 +193,17 @@ def test_any_configuration_survives_toml(tmp_path_factory, monkeypatch, values):
     )
     monkeypatch.chdir(tmp_path_factory.getbasetemp())
     assert load_config_text(to_toml(config, lambda _: "here")) == config
+
+
+def test_a_whole_run_from_a_file_alone(here, capsys):
+    clip(here / "door.mp4", frames=6)
+    Path("fervid.toml").write_text(
+        '[[source]]\nuri = "door.mp4"\nlabel = "front door"\n[output]\nout = "results"\n'
+    )
+    assert main([]) == 0
+    (journal,) = Path("results").rglob("faces.jsonl")
+    head = json.loads(journal.read_text().splitlines()[0])
+    assert head["source"]["label"] == "front door"
+    assert head["config"]["per_source"] == [{"uri": "door.mp4", "label": "front door", "read": {}}]
+    assert head["config"]["output"]["out"] == "results"
+    assert "using fervid.toml" in capsys.readouterr().err
