@@ -58,7 +58,7 @@ def open_camera(index: int) -> Capture:
 
 def open_source(
     uri: str,
-    read: ReadConfig = ReadConfig(),  # noqa: B008 - frozen
+    read: ReadConfig = ReadConfig(),
     *,
     capture_factory: Callable[[int], Capture] = open_camera,
     clock: Callable[[], float] = time.monotonic,

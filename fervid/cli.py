@@ -7,68 +7,39 @@
     141  who read standard output (`| head`) has gone; as with other programs nothing is said, and
          the outputs are finished and readable
 
-The options are built by cyclopts from the classes of config.py. Text for people goes to standard
-error, data to standard output, and so do --help and --version, which then are what was asked for.
+The grammar and the table of commands are in parser.py, the configuration file in settings.py.
+Text for people goes to standard error, data to standard output, and so do --help, --version and
+what a command such as `doctor` prints, which then are what was asked for.
 """
 
 import contextlib
-import functools
 import io
 import logging
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TextIO
 
-from cyclopts import App, CycloptsError, Group, Parameter
-from cyclopts.field_info import FieldInfo
+from cyclopts import CycloptsError
 from rich.console import Console
 from rich.logging import RichHandler
 
-from fervid import __version__
-from fervid.config import (
-    ExplainConfig,
-    FaceConfig,
-    FilterConfig,
-    LabelConfig,
-    ModelConfig,
-    OutputConfig,
-    ReadConfig,
-    RunConfig,
-    WindowConfig,
-)
+from fervid.config import RunConfig
 from fervid.console import say
 from fervid.errors import ConfigError, FervidError, ReaderGone, SinkError
+from fervid.parser import parse, refuse_misspelt
+from fervid.settings import Settings
 
 Run = Callable[..., object]
 
 DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
-SECTIONS: dict[type, str] = {
-    ReadConfig: "Reading",
-    WindowConfig: "Window",
-    OutputConfig: "Outputs",
-    FilterConfig: "Noise",
-    FaceConfig: "Faces",
-    LabelConfig: "Labels",
-    ExplainConfig: "Heatmaps",
-    ModelConfig: "Model",
-}
-WITH_NEGATIVES = (WindowConfig, OutputConfig, ExplainConfig)  # flags that are on by themselves
-SHORT = {"out": "-o", "quiet": "-q", "verbose": "-v"}
-USAGE_LINE = "Usage: fervid SOURCE... [-o DIR] [OPTIONS]\n       fervid --camera N [OPTIONS]"
 WELCOME = """\
-fervid reads facial expressions from noisy video and shows why it says so.
-
-  fervid clip.mp4               look at a clip in the terminal
-  fervid clip.mp4 -o results/   write annotated video, rows of data and a summary
-  fervid --camera 0             look through a camera
-  fervid --help                 every option"""
-ELSEWHERE = (
-    "{name} is not part of the installed program; it needs a source checkout: "
-    "`python -m {name}` in a clone of the repository."
-)
+fervid clip.mp4               look at a clip in the terminal
+fervid clip.mp4 -o results/   write annotated video, rows of data and a summary
+fervid --camera 0             look through a camera
+fervid doctor                 see what works on this machine
+fervid --help                 see every option"""
 
 
 def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
@@ -83,128 +54,55 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     """
     tokens = list(sys.argv[1:] if argv is None else argv)
     stderr = Console(stderr=True, highlight=False)
-    if not tokens:
-        stderr.print(WELCOME, markup=False, soft_wrap=True)
-        return USAGE
+    settings = Settings()
     try:
-        if tokens[0] == "recover":
-            return _recover(tokens[1:], stderr)
-        config = _parse(tokens, stderr)
-        if config is None:
-            return DONE
-        with _logging(config.verbose, stderr):
-            return _carry_out(config, stderr, run)
-    except (CycloptsError, ConfigError) as error:
-        say(stderr, f"{error} See fervid --help." if isinstance(error, CycloptsError) else error)
+        return _obey(tokens, settings, stderr, run)
+    except CycloptsError as error:
+        say(stderr, f"{str(error).rstrip('.')}. See fervid --help.")
         return USAGE
+    except ReaderGone:
+        return UNREAD
+    except FervidError as error:
+        say(stderr, settings.explained(error))
+        return USAGE if isinstance(error, ConfigError) else FAILED
     except KeyboardInterrupt:  # before the run began
         return INTERRUPTED
 
 
-def _recover(arguments: list[str], stderr: Console) -> int:
-    """`fervid recover DIR`: complete what crashed runs left, and say what was done.
-
-    Raises:
-        ConfigError: not one folder, or nothing in it to recover from.
-    """
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        raise ConfigError(
-            "Usage: fervid recover DIR - completes tables and summaries that a crash cut off, from "
-            "the journals below DIR."
-        )
-    from fervid.recover import recover
-
-    steps = recover(Path(arguments[0]))
-    for step in steps:
-        say(stderr, f"{step.path}: {step.done}")
-    if not steps:
-        say(stderr, "everything is complete already.")
-    return DONE
-
-
-def _parse(tokens: list[str], stderr: Console) -> RunConfig | None:
-    """The configuration that the arguments describe; None if help or the version was printed.
+def _obey(tokens: list[str], settings: Settings, stderr: Console, run: Run | None) -> int:
+    """Do what the arguments ask for; see `main`.
 
     Raises:
         CycloptsError: an unknown option or a value of the wrong type.
-        ConfigError: a value that cannot be, no source, or outputs that exist.
+        FervidError: the command cannot be carried out, before a run began.
     """
-    if tokens[0] in ("train", "export"):
-        raise ConfigError(ELSEWHERE.format(name=tokens[0]), tokens[0])
-    config: RunConfig | None = _app()(_join_dashes(tokens), error_console=stderr)
-    if config is None:
-        return None
-    if config.list_cameras:
-        from fervid.cameras import describe_cameras
+    asked = parse(tokens, settings)()
+    if not isinstance(asked, RunConfig):  # a command or --help, done by now
+        _flush(sys.stdout)
+        return asked if isinstance(asked, int) else DONE
+    if not tokens and not asked.all_sources():
+        stderr.print(WELCOME, markup=False, soft_wrap=True)
+        return USAGE
+    config = _checked(settings.complete(asked))
+    if settings.found and not config.quiet:
+        say(stderr, f"using {settings.found}.")
+    with _logging(config.verbose, stderr):
+        return _carry_out(config, stderr, run)
 
-        print(describe_cameras())
-        return None
+
+def _checked(config: RunConfig) -> RunConfig:
+    """The configuration, if a run can begin with it.
+
+    Raises:
+        ConfigError: there is no source, or a file is where a folder is wanted.
+    """
     if not config.all_sources():
         raise ConfigError("No source given; name a video file or --camera N.", "sources")
+    refuse_misspelt(config)
     out = config.output.out
     if out is not None and out.exists() and not out.is_dir():
         raise ConfigError(f"--out needs a folder, and {out} is a file.", "out")
     return config
-
-
-@functools.cache
-def _app() -> App:
-    """The parser: `RunConfig` with the options of its sections side by side."""
-    for order, (section, title) in enumerate(SECTIONS.items(), start=2):
-        negative = "no-" if section in WITH_NEGATIVES else ()
-        group = Group(title, sort_key=order)
-        flatten = Parameter(name="*", group=group, negative_bool=negative)
-        flatten(section)  # cyclopts' mark on a class, as its decorator would set it
-    app = App(
-        name="fervid",
-        help="Read facial expressions from noisy video, and show why.",
-        usage=USAGE_LINE,
-        help_format="markdown",
-        help_epilogue="Models are made with `python -m train` and `python -m export` in a clone.",
-        version=__version__,
-        group_commands=Group("Help", sort_key=99),
-        group_parameters=Group("Sources and display", sort_key=1),
-        default_parameter=Parameter(
-            negative_bool=(), negative_iterable=(), short_alias=_short_names, show_default=_default
-        ),
-        result_action="return_value",
-        exit_on_error=False,
-        print_error=False,
-        suppress_keyboard_interrupt=False,
-    )
-    app.default(RunConfig)
-    return app
-
-
-def _short_names(info: FieldInfo, taken: frozenset[str]) -> list[str]:
-    """The one-letter options of a field."""
-    return [SHORT[name] for name in info.names if name in SHORT and SHORT[name] not in taken]
-
-
-def _default(value: object) -> str | None:
-    """A default as the help shows it: none for a flag that is off and for an empty list."""
-    return None if value is None or value is False or value == () else str(value)
-
-
-def _join_dashes(tokens: list[str]) -> list[str]:
-    """Tell a lone dash apart, which looks like an option to cyclopts.
-
-    After the option of an output, `--jsonl -`, it is standard output and becomes `--jsonl=-`;
-    elsewhere it is a source, and moves behind `--`.
-    """
-    end = tokens.index("--") if "--" in tokens else len(tokens)
-    outputs = {f"--{name}" for name in ("out", "video", "jsonl", "csv", "parquet", "srt")}
-    joined: list[str] = []
-    sources: list[str] = []
-    for token in tokens[:end]:
-        if token != "-":
-            joined.append(token)
-        elif joined and joined[-1] in outputs:
-            joined[-1] += "=-"
-        else:
-            sources.append(token)
-    sources += tokens[end + 1 :]
-    return [*joined, "--", *sources] if sources else joined
 
 
 def _carry_out(config: RunConfig, stderr: Console, run: Run | None) -> int:

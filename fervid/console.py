@@ -5,7 +5,7 @@ from rich.console import Console
 
 def say(console: Console, message: object) -> None:
     """Print one line for a person; what a terminal would obey, as in a file's name, is shown."""
-    console.print(f"fervid: {printable(message)}", markup=False, soft_wrap=True)
+    console.print(f"fervid: {printable(message)}", markup=False, emoji=False, soft_wrap=True)
 
 
 def printable(message: object) -> str:

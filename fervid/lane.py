@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Condition
 from types import TracebackType
 from typing import Self, TextIO
@@ -64,8 +64,11 @@ class Lane:
         self._stats = RunStats(session.clock)
         self._closed = False
         with ExitStack() as parts:
-            self._source = parts.enter_context(open_source(target.source, session.config.read))
-            self.info = self._source.info
+            self._source = parts.enter_context(
+                open_source(target.source, session.config.read_for(target.source))
+            )
+            label = session.config.settings_for(target.source).label
+            self.info = replace(self._source.info, label=label or self._source.info.label)
             self._header = self._describe(session)
             self._sinks = parts.enter_context(session.outputs.sinks(target, self._header))
             self._pipeline = parts.enter_context(Pipeline(session.config, session.backend))

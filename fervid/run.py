@@ -52,10 +52,13 @@ def run(
     """
     targets = plan(config, expand(config))
     failures = _Failures(len(targets), stderr)
-    with RunOutputs(config, targets, stderr, stdout) as outputs, _model_file(config) as path:
+    with (
+        RunOutputs(config, targets, stderr, stdout) as outputs,
+        model_file(config.model.model) as path,
+    ):
         options = config.model
         with closing(open_backend(path, options.device, options.threads)) as backend:
-            session = Session(config, backend, _sha256(path), stderr, stdout, clock, outputs)
+            session = Session(config, backend, sha256(path), stderr, stdout, clock, outputs)
             for group in groups(targets):
                 _run_group(session, group, failures)
         failures.tell()
@@ -105,16 +108,17 @@ def _cannot_wait(source: str) -> bool:
 
 
 @contextmanager
-def _model_file(config: RunConfig) -> Iterator[Path]:
+def model_file(named: Path | None) -> Iterator[Path]:
     """The model's file: the one that was named, or the one that comes with fervid."""
-    if config.model.model is not None:
-        yield config.model.model
+    if named is not None:
+        yield named
     else:
         with as_file(files("fervid") / "models" / DEFAULT_MODEL) as path:
             yield path
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The hash of a model's file, as the outputs carry it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

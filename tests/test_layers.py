@@ -13,7 +13,7 @@ LAYERS = {
     1: ("records", "config", "card"),
     2: (
         *("media", "containers", "upright", "cut_off", "capture", "source", "pipe", "seeking"),
-        *("images", "thinning", "region", "cameras", "silence", "nearest"),
+        *("images", "thinning", "region", "cameras", "silence", "nearest", "codecs"),
         *("faces", "tracks", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         *("network", "anonymize", "folders"),
@@ -23,15 +23,16 @@ LAYERS = {
         *("pipeline", "dashboard", "expand"),
         *("outputs", "clips", "archive", "writing", "replay", "results"),
     ),
-    5: ("lane", "run", "recover"),
-    6: ("cli",),
-    7: ("__main__",),
+    5: ("lane", "run", "recover", "settings"),
+    6: ("parser", "doctor", "commands"),
+    7: ("cli",),
+    8: ("__main__",),
 }
 LEVEL = {name: level for level, names in LAYERS.items() for name in names}
 HEAVY = {
     "mediapipe": {"faces"},
     "onnxruntime": {"backends"},
-    "av": {"media", "containers", "upright", "seeking", "capture", "sinks"},
+    "av": {"codecs", "media", "containers", "upright", "seeking", "capture", "sinks"},
     "torch": {"network", "adcam", "checkpoint", "backends"},
     "pyarrow": {"sinks"},
 }

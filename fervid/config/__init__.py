@@ -9,7 +9,9 @@ not looked at here, except in `refuse_existing`.
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from fervid.config.analysis import (
     CamName,
@@ -26,6 +28,7 @@ from fervid.config.analysis import (
 from fervid.config.credentials import without_credentials
 from fervid.config.outputs import STDOUT, Anonymize, OutputConfig, refuse_existing
 from fervid.config.reading import STDIN, ReadConfig, Roi, RtspTransport, WindowConfig
+from fervid.config.source import SourceConfig
 from fervid.errors import ConfigError
 
 __all__ = [
@@ -47,6 +50,7 @@ __all__ = [
     "Roi",
     "RtspTransport",
     "RunConfig",
+    "SourceConfig",
     "WindowConfig",
     "refuse_existing",
     "without_credentials",
@@ -58,9 +62,8 @@ class RunConfig:
     """One run: what is read, how it is analysed, what is written.
 
     Attributes:
-        sources: What is read: files, folders, globs, images, URLs of streams, - for a pipe.
+        sources: Files, folders, globs, images, URLs of streams; - is a pipe.
         camera: Number of a camera to read too, from 0; may be given several times.
-        list_cameras: Print the cameras that are there, and do nothing else.
         quiet: Print nothing but errors.
         verbose: Print the log too, and a traceback with an error.
         read: How sources are read.
@@ -71,11 +74,11 @@ class RunConfig:
         faces: Which faces are looked for.
         explain: How a label is explained.
         labels: How probabilities become a label.
+        per_source: What holds for single sources; it goes before `read`.
     """
 
     sources: tuple[str, ...] = ()
     camera: tuple[int, ...] = field(default=(), kw_only=True)
-    list_cameras: bool = field(default=False, kw_only=True)
     quiet: bool = field(default=False, kw_only=True)
     verbose: bool = field(default=False, kw_only=True)
     read: ReadConfig = field(default_factory=ReadConfig, kw_only=True)
@@ -86,24 +89,58 @@ class RunConfig:
     faces: FaceConfig = field(default_factory=FaceConfig, kw_only=True)
     explain: ExplainConfig = field(default_factory=ExplainConfig, kw_only=True)
     labels: LabelConfig = field(default_factory=LabelConfig, kw_only=True)
+    per_source: Annotated[tuple[SourceConfig, ...], Parameter(parse=False)] = field(
+        default=(), kw_only=True
+    )
 
     def __post_init__(self) -> None:
         if any(number < 0 for number in self.camera):
             raise ConfigError(f"--camera must be at least 0, not {min(self.camera)}.", "camera")
+        uris = [settings.uri for settings in self.per_source]
+        if twice := {uri for uri in uris if uris.count(uri) > 1}:
+            raise ConfigError(
+                f"{without_credentials(min(twice))} has two [[source]] tables; make them one.",
+                "source",
+            )
+        for uri in uris:
+            try:
+                self.read_for(uri)
+            except ConfigError as error:
+                named = without_credentials(uri)
+                raise ConfigError(f"The settings of {named}: {error}", error.key) from error
 
     def all_sources(self) -> tuple[str, ...]:
         """The sources as they were given, cameras last."""
         return (*self.sources, *(f"camera:{number}" for number in self.camera))
 
+    def settings_for(self, source: str) -> SourceConfig:
+        """The settings of one source; of several that apply to it, the first."""
+        for settings in self.per_source:
+            if settings.applies_to(source):
+                return settings
+        return SourceConfig(source)
+
+    def read_for(self, source: str) -> ReadConfig:
+        """How one source is read.
+
+        Raises:
+            ConfigError: its own settings have a value out of its limits.
+        """
+        return dataclasses.replace(self.read, **self.settings_for(source).read)
+
     def as_dict(self) -> dict[str, Any]:
         """The effective configuration for an output's header: JSON types only, no credentials."""
         values: dict[str, Any] = dataclasses.asdict(self)
         values["sources"] = [without_credentials(source) for source in self.sources]
+        for settings in values["per_source"]:
+            settings["uri"] = without_credentials(settings["uri"])
         return {key: _plain(value) for key, value in values.items()}
 
 
 def _plain(value: Any) -> Any:
-    """Turn paths into text, all through a dictionary."""
+    """Turn paths into text, all through dictionaries and lists."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value

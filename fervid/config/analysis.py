@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fervid.config.options import Switch
 from fervid.config.section import Section, within
 
 FilterChoice = Literal["auto", "none", "gaussian", "median", "bilateral"]
@@ -68,12 +69,11 @@ class ExplainConfig(Section):
     Attributes:
         cam: Kind of heatmap: Grad-CAM or adaptive CAM, of the last layer or fused over two.
         heatmap: Draw the heatmap into the video.
-        heatmap_smooth_s: Time constant over which a face's heatmap is smoothed, in seconds; 0 is
-            not at all.
+        heatmap_smooth_s: Seconds over which a face's heatmap is smoothed; 0 is not at all.
     """
 
     cam: CamName = "adaptive_fused"
-    heatmap: bool = True
+    heatmap: Switch = True
     heatmap_smooth_s: float = within(0.3, 0)
 
 
@@ -82,13 +82,11 @@ class LabelConfig(Section):
     """How probabilities become a label, and when a label is called uncertain.
 
     Attributes:
-        smooth_s: Time constant over which a face's probabilities are smoothed, in seconds; 0 is
-            not at all.
-        confident_from: Confidence under which a label is uncertain, 0-1; by default the model's
-            own.
-        small_px: Face width under which a label is uncertain, in pixels of the frame.
+        smooth_s: Seconds over which a face's probabilities are smoothed; 0 is not at all.
+        confident_from: Confidence under which a label is uncertain, 0-1; else the model's own.
+        small_px: Face width under which a label is uncertain, in pixels.
         blurred_from: Blur from which a label is uncertain, 0 (sharp) to 1.
-        dark_from: Darkness from which a label is uncertain, 0 (bright) to 1.
+        dark_from: Darkness from which a label is uncertain, 0 (light) to 1.
     """
 
     smooth_s: float = within(0.5, 0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fervid.config.options import Switch
 from fervid.config.section import Section
 from fervid.errors import ConfigError
 
@@ -60,7 +61,7 @@ class OutputConfig(Section):
     srt: Path | None = None
     subtitles: bool = False
     save_crops: bool = False
-    images: bool = True
+    images: Switch = True
     anonymize: Anonymize = "none"
     overwrite: bool = False
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 
+from fervid.config.options import AutoSwitch
 from fervid.config.section import Section, within
 from fervid.errors import ConfigError
 
@@ -129,8 +130,7 @@ class WindowConfig(Section):
     """What is shown beside the terminal.
 
     Attributes:
-        window: Show the annotated pictures in a window; by default where a display works and the
-            source is live.
+        window: Show annotated pictures; by default of live sources, given a display.
     """
 
-    window: bool | None = None
+    window: AutoSwitch = None

@@ -1,6 +1,7 @@
 """What the sections of the configuration have in common: limits and closed sets, checked once."""
 
 import dataclasses
+import functools
 import math
 from dataclasses import field
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -27,16 +28,36 @@ class Section:
         Raises:
             ConfigError: a value is out of its limits, or none of the known ones.
         """
-        hints = get_type_hints(type(self))
+        hints = _hints(type(self))  # type: ignore[arg-type]  # a class is hashable
         for item in dataclasses.fields(self):
-            value, hint = getattr(self, item.name), hints[item.name]
             option = "--" + item.name.replace("_", "-")
-            if get_origin(hint) is Literal and value not in get_args(hint):
-                known = ", ".join(get_args(hint))
-                raise ConfigError(f"{option} must be one of {known}, not {value!r}.", item.name)
-            if value is None or "limits" not in item.metadata:
-                continue
-            low, high = item.metadata["limits"]
-            if not (low <= value <= high and math.isfinite(value)):
-                bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-                raise ConfigError(f"{option} must be {bounds}, not {value:g}.", item.name)
+            check_field(item, hints[item.name], getattr(self, item.name), option)
+
+
+@functools.cache
+def _hints(section: type) -> dict[str, Any]:
+    """The types of a section's fields, without their marks."""
+    return get_type_hints(section)
+
+
+def check_field(item: "dataclasses.Field[Any]", hint: Any, value: Any, called: str) -> None:
+    """Check one value of a section.
+
+    Args:
+        item: the field.
+        hint: its type.
+        value: of that type, but perhaps out of its limits.
+        called: what the message calls it, as "--every".
+
+    Raises:
+        ConfigError: the value is out of its limits, or none of the known ones.
+    """
+    if get_origin(hint) is Literal and value not in get_args(hint):
+        known = ", ".join(get_args(hint))
+        raise ConfigError(f"{called} must be one of {known}, not {value!r}.", item.name)
+    if value is None or "limits" not in item.metadata:
+        return
+    low, high = item.metadata["limits"]
+    if not (low <= value <= high and math.isfinite(value)):
+        bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        raise ConfigError(f"{called} must be {bounds}, not {value:g}.", item.name)

@@ -144,9 +144,9 @@ def test_the_command_says_what_it_did(out, tmp_path, capsys):
     (out / "a" / "x" / "faces.parquet").unlink()
     os.utime(out / "a" / "x" / "faces.jsonl", (1, 1))
     assert main(["recover", str(out)]) == 0
-    assert "faces.parquet: 10 rows from faces.jsonl" in capsys.readouterr().err
+    assert "faces.parquet: 10 rows from faces.jsonl" in capsys.readouterr().out
     assert main(["recover", str(out)]) == 0
-    assert "everything is complete already" in capsys.readouterr().err
+    assert "Everything is complete already" in capsys.readouterr().out
     (tmp_path / "none").mkdir()
     for arguments in ([], ["--all"], ["a", "b"], [str(tmp_path / "none")], ["/nowhere"]):
         assert main(["recover", *arguments]) == 2
