@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fervid.config import ReadConfig
+from fervid.config import STDIN, ReadConfig
 from fervid.containers import check_size
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.images import ImageSource, is_image, sequence
 from fervid.media import FileSource
+from fervid.pipe import interruptible
 from fervid.records import Frame, SourceInfo
 from fervid.region import shaped
 from fervid.silence import silent_opencv
@@ -77,19 +78,31 @@ def open_source(
         SourceOpenError: it cannot be opened, or ends before the first frame that is wanted.
         ConfigError: it does not have what `read` wants.
     """
+
+    def ready() -> Source:
+        source = _open(uri, read, capture_factory, clock)
+        try:
+            return shaped(thinned(source, read), read)
+        except BaseException:
+            source.close()
+            raise
+
+    return interruptible(ready) if uri == STDIN else ready()
+
+
+def _open(
+    uri: str,
+    read: ReadConfig,
+    capture_factory: Callable[[int], Capture],
+    clock: Callable[[], float],
+) -> Source:
+    """Open a source, of which everything is wanted."""
     number = camera_number(uri)
-    source: Source
     if number is not None:
-        source = CameraSource(number, capture_factory=capture_factory, clock=clock)
-    elif "://" not in uri and (is_image(Path(uri)) or sequence(uri)):
-        source = ImageSource(uri, read.fps)
-    else:
-        source = _open_file(uri, read.start or 0.0, clock)
-    try:
-        return shaped(thinned(source, read), read)
-    except BaseException:
-        source.close()
-        raise
+        return CameraSource(number, capture_factory=capture_factory, clock=clock)
+    if "://" not in uri and (is_image(Path(uri)) or sequence(uri)):
+        return ImageSource(uri, read.fps)
+    return _open_file(uri, read.start or 0.0, clock)
 
 
 def camera_number(uri: str) -> int | None:

@@ -3,10 +3,17 @@
 import os
 import stat
 import sys
-from typing import BinaryIO, Protocol
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import BinaryIO, Protocol, TypeVar
 
 from fervid.config import STDIN
 from fervid.errors import SourceOpenError
+
+T = TypeVar("T")
+# Waiting is cut into pieces, since Windows delivers Ctrl-C only between them.
+WAIT_S = 0.5
 
 
 class Readable(Protocol):
@@ -48,3 +55,23 @@ def standard_input() -> Readable:
     number = sys.stdin.fileno()
     file = open(number, "rb", buffering=0, closefd=False)  # noqa: SIM115 - a descriptor
     return file if stat.S_ISREG(os.fstat(number).st_mode) else Pipe(file)
+
+
+def interruptible(make: Callable[[], T]) -> T:
+    """Return what a function makes in another thread, so that Ctrl-C ends the wait for a pipe.
+
+    An interrupt inside PyAV's reading would be printed by it and lost.
+    """
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(make())
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller
+            future.set_exception(error)
+
+    # A daemon, so that a pipe that says nothing cannot keep the process alive.
+    threading.Thread(target=work, name="fervid-pipe", daemon=True).start()
+    while not wait((future,), WAIT_S).done:
+        pass
+    return future.result()

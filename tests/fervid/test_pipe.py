@@ -1,9 +1,11 @@
 """`-`: a video through standard input, and rows to a reader that has seen enough."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -137,3 +139,18 @@ def test_a_reader_that_has_seen_enough_ends_the_run_silently():
         said = child.stderr.read()
     assert all(line.startswith(b"{") for line in lines)
     assert (child.returncode, said) == (141, b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are other things there")
+def test_an_interrupt_ends_the_wait_for_a_pipe_that_says_nothing():
+    command = [sys.executable, "-m", "fervid", "-", "-v"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, cwd=ROOT) as child:
+        child.stdin.write(bytes(300_000))  # more than a pipe holds: it was read, then silence
+        child.stdin.flush()
+        began = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        said = child.stderr.read().decode()
+        assert child.wait(10) == 130
+    assert time.monotonic() - began < 5
+    assert "Traceback" not in said
