@@ -15,8 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid.config import ReadConfig
 from fervid.containers import check_size
 from fervid.errors import SourceOpenError, SourceReadError
+from fervid.logins import Logins, read_logins
 from fervid.media import FileSource
 from fervid.records import Frame, SourceInfo
 
@@ -77,7 +79,9 @@ def open_camera(index: int) -> Capture:
 
 def open_source(
     uri: str,
+    read: ReadConfig = ReadConfig(),  # noqa: B008 - frozen
     *,
+    logins: Logins | None = None,
     capture_factory: Callable[[int], Capture] = open_camera,
     clock: Callable[[], float] = time.monotonic,
 ) -> Source:
@@ -86,16 +90,19 @@ def open_source(
     Args:
         uri: a file, the URL of a stream, or a camera: "camera:0", "/dev/video0", or "0" where no
             file has that name.
+        read: how it is read.
+        logins: users and passwords of streams; by default those of the file that `read` names.
         capture_factory: opens a camera by its number.
         clock: seconds, for the times of live frames.
 
     Raises:
         SourceOpenError: it cannot be opened.
+        ConfigError: the file with users and passwords cannot be used.
     """
     camera = re.fullmatch(r"(?:camera:|/dev/video)?([0-9]+)", uri)
     if camera and not (camera[1] == uri and Path(uri).exists()):
         return CameraSource(int(camera[1]), capture_factory=capture_factory, clock=clock)
-    return FileSource(uri, clock=clock)
+    return FileSource(uri, read, logins or read_logins(read.credentials), clock=clock)
 
 
 class CameraSource:

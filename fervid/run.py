@@ -1,6 +1,7 @@
 """A whole run: the only loop, and the only place that wires the parts together."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -20,6 +21,7 @@ from fervid.dashboard import open_display
 from fervid.draw import draw
 from fervid.errors import FervidError, SinkError
 from fervid.interrupt import held_interrupt
+from fervid.logins import Logins, read_logins
 from fervid.outputs import Target, open_sinks, plan, write_summary
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
@@ -37,6 +39,7 @@ class _Session:
     config: RunConfig
     backend: Backend
     digest: str
+    logins: Logins
     stderr: Console
     stdout: TextIO
     clock: Callable[[], float]
@@ -64,11 +67,12 @@ def run(
     """
     sources = config.all_sources()
     targets = plan(config, sources)
+    logins = read_logins(config.read.credentials, os.environ)
     failed: list[FervidError] = []
     with _model_file(config) as path:
         options = config.model
         with closing(open_backend(path, options.device, options.threads)) as backend:
-            session = _Session(config, backend, _sha256(path), stderr, stdout, clock)
+            session = _Session(config, backend, _sha256(path), logins, stderr, stdout, clock)
             for target in targets:
                 try:
                     _run_source(session, target)
@@ -101,7 +105,7 @@ def _run_source(session: _Session, target: Target) -> None:
     """Analyse one source; its summary is written also when it fails half-way."""
     config, card = session.config, session.backend.card
     stats = RunStats(session.clock)
-    with open_source(target.source) as source:
+    with open_source(target.source, config.read, logins=session.logins) as source:
         header = RunHeader(
             source.info, card.name, session.digest, card.classes, config.as_dict(), __version__
         )

@@ -9,10 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = {
-    0: ("errors", "interrupt", "console"),
+    0: ("errors", "interrupt", "console", "deadline", "pace"),
     1: ("records", "config", "card"),
     2: (
         *("media", "containers", "upright", "cut_off", "capture"),
+        *("streams", "refusals", "logins"),
         *("faces", "tracks", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         "network",
@@ -27,7 +28,7 @@ LEVEL = {name: level for level, names in LAYERS.items() for name in names}
 HEAVY = {
     "mediapipe": {"faces"},
     "onnxruntime": {"backends"},
-    "av": {"media", "containers", "upright", "capture", "sinks"},
+    "av": {"media", "containers", "streams", "refusals", "upright", "capture", "sinks"},
     "torch": {"network", "adcam", "checkpoint", "backends"},
     "pyarrow": {"sinks"},
 }
