@@ -34,7 +34,7 @@ READ_RETRIES = 100
 # Timestamps that go back by more than RESTART_S were restarted, by less are merely wrong.
 RESTART_S, NUDGE_S = 1.0, 1e-4
 DEFAULT_RATE = Fraction(25)
-# What a recording from the network may lack: the last pieces of HLS are rounded, too.
+# What a recording from the network may lack: FFmpeg passes over pieces of HLS that do not come.
 LOST_S = 2.0
 # What a file may lack of the length it states, as headers round it, and count a frame too many.
 SHORT_S, SHORT_FRAMES = 0.2, 3
@@ -124,7 +124,7 @@ class FileSource:
             raise
 
     def __iter__(self) -> Iterator[Frame]:
-        media, start_s, end_s = self._media_clock(), None, 0.0
+        media, start_s, end_s, lost_s = self._media_clock(), None, 0.0, 0.0
         pictures = itertools.chain((self._first,), self._pictures)
         for index, picture in enumerate(pictures):
             if self._pacer:
@@ -135,11 +135,13 @@ class FileSource:
                 time_s = now - start_s
             else:
                 time_s = media.seconds(picture.pts)
+                if self._remote and time_s - end_s > LOST_S:
+                    lost_s += time_s - end_s
                 end_s = time_s + self._length_s(picture)
             yield Frame(index, time_s, self._bgr(picture))
         if self._live:
             _log.warning("The stream %s has ended.", self._uri)
-        self._check_end(end_s)
+        self._check_end(end_s, lost_s)
 
     def __enter__(self) -> Self:
         return self
@@ -208,7 +210,7 @@ class FileSource:
             return float(picture.duration * picture.time_base)
         return float(1 / (self.info.rate or DEFAULT_RATE))
 
-    def _check_end(self, end_s: float) -> None:
+    def _check_end(self, end_s: float, lost_s: float) -> None:
         """Refuse a file of which a part is missing: it ends too early, and its own sizes say so.
 
         Neither is enough alone. A good file may state more than its pictures last (the sound
@@ -220,10 +222,11 @@ class FileSource:
         """
         info, rate = self.info, self.info.rate or DEFAULT_RATE
         promised_s = max(info.duration_s or 0.0, float((info.n_frames or 0) / rate))
-        if self._remote and not self._live and promised_s - end_s > LOST_S:
+        lost_s += max(0.0, promised_s - end_s)
+        if self._remote and not self._live and lost_s > LOST_S:
             raise SourceReadError(
-                f"The stream {self._uri} promises {promised_s:.1f} s and ended after {end_s:.1f} "
-                "s: its server failed to deliver the rest; start again.",
+                f"The server of {self._uri} failed to deliver {lost_s:.1f} of {promised_s:.1f} s; "
+                "start again.",
                 self._uri,
             )
         estimated = self._container.format.name == "mpeg"

@@ -2,14 +2,18 @@
 
 import base64
 import contextlib
+import functools
 import http.server
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import cv2
+import pytest
 
 from tests import clips
 
@@ -128,3 +132,130 @@ def mjpeg(frames: int, rate: float = 25.0, then_s: float = 0.0) -> Answer:
         time.sleep(then_s)
 
     return answer
+
+
+@contextlib.contextmanager
+def silent_server(
+    data: bytes = b"", heard: Callable[[socket.socket], None] | None = None
+) -> Iterator[str]:
+    """Accept connections, send some bytes on each, and say no more; `heard` is told of each.
+
+    Yields:
+        "127.0.0.1:port".
+    """
+    taken = []
+
+    def accept(server):
+        with contextlib.suppress(OSError):  # closed at the end
+            while True:
+                taken.append(server.accept()[0])
+                if heard:
+                    heard(taken[-1])
+                taken[-1].sendall(data)
+
+    with socket.create_server((HERE, 0)) as server:
+        thread = threading.Thread(target=accept, args=(server,))
+        thread.start()
+        try:
+            yield f"{HERE}:{server.getsockname()[1]}"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in taken:
+                connection.close()
+
+
+def hls(folder: Path, seconds: int) -> Path:
+    """Write a finished HLS recording of 25 pictures a second in pieces of 0.8 to 1.6 s."""
+    clips.clip(
+        folder / "v.m3u8",
+        pictures=[clips.picture(n % 20) for n in range(25 * seconds)],
+        layout={"hls_time": "1", "hls_list_size": "0"},
+        options={"g": "25", "bf": "0"},
+    )
+    return folder
+
+
+def live_hls(folder: Path, *, first: int = 4, window: int = 4, end_s: float = 1e9) -> Answer:
+    """Answer as a live HLS server whose pieces become known in time; after `end_s` none do."""
+    listed = (folder / "v.m3u8").read_text().splitlines()
+    pieces = [listed[n : n + 2] for n, line in enumerate(listed) if line.startswith("#EXTINF")]
+    lengths = [float(piece[0].removeprefix("#EXTINF:").rstrip(",")) for piece in pieces]
+    began = time.monotonic()
+
+    def answer(handler):
+        if not handler.path.endswith(".m3u8"):
+            return files(folder)(handler)
+        passed_s, known = min(time.monotonic() - began, end_s), first
+        while known < len(pieces) and sum(lengths[first : known + 1]) <= passed_s:
+            known += 1
+        start = max(0, known - window)
+        head = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:2"]
+        head.append(f"#EXT-X-MEDIA-SEQUENCE:{start}")
+        lines = head + [line for piece in pieces[start:known] for line in piece]
+        return text("\n".join(lines) + "\n", "application/vnd.apple.mpegurl")(handler)
+
+    return answer
+
+
+@contextlib.contextmanager
+def udp_sender(port: int, rate: float = 25.0, frames: int = 10**6) -> Iterator[threading.Event]:
+    """Send MPEG-TS to a port, a picture after the other, until the end of the block.
+
+    Yields:
+        an event that is set when all pictures have been sent.
+    """
+    stop, sent = threading.Event(), threading.Event()
+
+    def send():
+        with av.open(f"udp://{HERE}:{port}?pkt_size=1316", "w", format="mpegts") as out:
+            options = {"tune": "zerolatency", "preset": "ultrafast", "g": "10"}
+            stream = out.add_stream("libx264", rate=25, options=options)
+            stream.width, stream.height, stream.pix_fmt = *clips.SIZE, "yuv420p"
+            for n in range(frames):
+                frame = av.VideoFrame.from_ndarray(clips.picture(n % 20), format="bgr24")
+                out.mux(stream.encode(frame))
+                if stop.wait(1 / rate):
+                    break
+        sent.set()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def rtsp_server(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serve a moving ball as /cam, 320 x 240 at 25 a second; see rtsp_server.py.
+
+    Yields:
+        "127.0.0.1:port" and the process.
+    """
+    command = [str(_gstreamer_python()), str(Path(__file__).with_name("rtsp_server.py"))]
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield f"{HERE}:{process.stdout.readline().strip()}", process
+        finally:
+            process.kill()
+
+
+def _fails(command) -> bool:
+    return subprocess.run(command, check=False, capture_output=True).returncode != 0
+
+
+@functools.cache
+def _gstreamer_python() -> Path:
+    """The Python that can serve RTSP; a test that needs it is skipped where there is none."""
+    python = Path("/usr/bin/python3")
+    probe = (
+        "import gi; gi.require_version('GstRtspServer', '1.0'); gi.require_version('Gst', '1.0'); "
+        "from gi.repository import Gst, GstRtspServer; Gst.init(None); "
+        "assert Gst.ElementFactory.find('rtpjpegpay') and Gst.ElementFactory.find('jpegenc')"
+    )
+    if not python.exists() or _fails([python, "-c", probe]):
+        pytest.skip("GStreamer's RTSP server is not installed (gir1.2-gst-rtsp-server-1.0)")
+    return python
