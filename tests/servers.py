@@ -104,15 +104,20 @@ def status(code: int) -> Answer:
     return answer
 
 
-def text(content: str, kind: str = "text/html") -> Answer:
+def text(text: str, kind: str = "text/html") -> Answer:
     """Answer with a text."""
+    return content(text.encode(), kind)
+
+
+def content(body: bytes, kind: str) -> Answer:
+    """Answer with bytes that are said to be of a kind."""
 
     def answer(handler):
         handler.send_response(200)
         handler.send_header("Content-Type", kind)
-        handler.send_header("Content-Length", str(len(content.encode())))
+        handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        handler.wfile.write(content.encode())
+        handler.wfile.write(body)
 
     return answer
 
