@@ -17,6 +17,8 @@ from fervid.errors import ConfigError
 
 USER, PASSWORD = "FERVID_USER", "FERVID_PASSWORD"
 WITH_LOGIN = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps")
+# The most that FFmpeg's RTSP keeps of a user, a colon and a password, as they stand in the URL.
+RTSP_BYTES = 127
 # What may stand in a URL's user and password as it is (RFC 3986, userinfo).
 _PLAIN = "!$&'()*+,;="
 
@@ -75,7 +77,22 @@ def with_login(uri: str, login: Login | None) -> str:
     if login is None:
         return uri
     scheme, mark, rest = uri.partition("://")
-    return f"{scheme}{mark}{quote(login.user, _PLAIN)}:{quote(login.password, _PLAIN)}@{rest}"
+    return f"{scheme}{mark}{_quoted(login.user)}:{_quoted(login.password)}@{rest}"
+
+
+def _quoted(text: str) -> str:
+    """Text for a URL's user or password, as short as can be; letters beyond ASCII stay."""
+    return "".join(
+        c if not c.isascii() and c.isprintable() else quote(c, _PLAIN, errors="surrogateescape")
+        for c in text
+    )
+
+
+def is_too_long(uri: str) -> bool:
+    """Tell whether FFmpeg would cut off a URL's user and password, which it does for RTSP."""
+    parts = urlsplit(uri)
+    user = parts.netloc.rpartition("@")[0]
+    return parts.scheme in ("rtsp", "rtsps") and len(os.fsencode(user)) > RTSP_BYTES
 
 
 def read_logins(path: Path | None, environment: Mapping[str, str] | None = None) -> Logins:

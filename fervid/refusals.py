@@ -58,6 +58,14 @@ def why_malformed(uri: str, shown: str) -> str:
     return ""
 
 
+def why_too_long(shown: str) -> str:
+    """Return why a user and password cannot be sent."""
+    return (
+        f"The user and password of {shown} are too long together for RTSP (127 bytes, with three "
+        "for each sign that a URL has its own use for); give the camera shorter ones."
+    )
+
+
 def why_silent(uri: str, shown: str, read: ReadConfig) -> str:
     """Return why a stream that did not answer in time was given up."""
     limit = f"{read.open_timeout_s:g} s"

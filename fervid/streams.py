@@ -8,8 +8,8 @@ from fervid.config import ReadConfig
 from fervid.containers import tolerance
 from fervid.deadline import call_in_time
 from fervid.errors import SourceOpenError
-from fervid.logins import Login, Logins, own_login, with_login
-from fervid.refusals import why_malformed, why_refused, why_silent
+from fervid.logins import Login, Logins, is_too_long, own_login, with_login
+from fervid.refusals import why_malformed, why_refused, why_silent, why_too_long
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -85,10 +85,13 @@ def _attempt(uri: str, shown: str, read: ReadConfig, login: Login | None) -> "In
     """
     import av
 
+    url = with_login(uri, login)
+    if is_too_long(url):
+        return why_too_long(shown)
     began = time.monotonic()
     try:
         container: InputContainer = av.open(
-            with_login(uri, login),
+            url,
             "r",
             options=options_for(uri.partition("://")[0].lower(), read),
             timeout=(read.open_timeout_s, read.read_timeout_s),

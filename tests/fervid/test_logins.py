@@ -63,6 +63,13 @@ def test_an_odd_password_survives_the_url():
     assert (parts.hostname, parts.port, parts.path, parts.query) == ("cam", 8554, "/a", "b=c")
 
 
+def test_a_password_that_is_no_text_keeps_its_bytes():
+    variables = {"FERVID_USER": "me", "FERVID_PASSWORD": os.fsdecode(b"\xff")}
+    assert with_login("http://h/", read_logins(None, variables).find("http://h/")) == (
+        "http://me:%FF@h/"
+    )
+
+
 def test_no_login_shows_itself():
     logins = read_logins(None, {"FERVID_USER": "someone", "FERVID_PASSWORD": "secret"})
     shown = repr(logins.find("http://h/")) + repr(logins)

@@ -67,6 +67,17 @@ def test_users_and_passwords(method):
             open_source(uri)
 
 
+@pytest.mark.parametrize("password", ["a" * 124, "ä" * 62])
+def test_a_long_password_arrives_whole_or_is_refused(password):
+    with servers.rtsp_server("digest", "me", password) as (host, _):
+        uri = f"rtsp://{host}/cam"
+        variables = {"FERVID_USER": "me", "FERVID_PASSWORD": password}
+        open_source(uri, logins=read_logins(None, variables)).close()
+        variables["FERVID_PASSWORD"] += "a"
+        with pytest.raises(SourceOpenError, match="too long"):
+            open_source(uri, logins=read_logins(None, variables))
+
+
 def test_a_path_that_is_not_there(host):
     with pytest.raises(SourceOpenError, match=r"404 \(not found\)"):
         open_source(f"rtsp://{host}/nothing")
