@@ -19,6 +19,7 @@ from fervid.config import STDIN, ReadConfig
 from fervid.containers import check_size
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.images import ImageSource, is_image, sequence
+from fervid.logins import Logins, read_logins
 from fervid.media import FileSource
 from fervid.pipe import interruptible
 from fervid.records import Frame, SourceInfo
@@ -61,6 +62,7 @@ def open_source(
     uri: str,
     read: ReadConfig = ReadConfig(),
     *,
+    logins: Logins | None = None,
     capture_factory: Callable[[int], Capture] = open_camera,
     clock: Callable[[], float] = time.monotonic,
 ) -> Source:
@@ -70,17 +72,19 @@ def open_source(
         uri: a file, the URL of a stream, an image, a pattern or folder of numbered images, "-" for
             standard input, or a camera: "camera:0", "/dev/video0", or "0" where no file has that
             name.
-        read: which frames are wanted, and which part of them.
+        read: which frames are wanted, which part of them, and how streams are read.
+        logins: users and passwords of streams; by default those of the file that `read` names.
         capture_factory: opens a camera by its number.
         clock: seconds, for the times of live frames.
 
     Raises:
         SourceOpenError: it cannot be opened, or ends before the first frame that is wanted.
-        ConfigError: it does not have what `read` wants.
+        ConfigError: it does not have what `read` wants, or the file with users and passwords cannot
+            be used.
     """
 
     def ready() -> Source:
-        source = _open(uri, read, capture_factory, clock)
+        source = _open(uri, read, logins, capture_factory, clock)
         try:
             return shaped(thinned(source, read), read)
         except BaseException:
@@ -93,6 +97,7 @@ def open_source(
 def _open(
     uri: str,
     read: ReadConfig,
+    logins: Logins | None,
     capture_factory: Callable[[int], Capture],
     clock: Callable[[], float],
 ) -> Source:
@@ -102,7 +107,9 @@ def _open(
         return CameraSource(number, capture_factory=capture_factory, clock=clock)
     if "://" not in uri and (is_image(Path(uri)) or sequence(uri)):
         return ImageSource(uri, read.fps)
-    return _open_file(uri, read.start or 0.0, clock)
+    if "://" in uri:
+        return FileSource(uri, read, logins or read_logins(read.credentials), clock=clock)
+    return _open_file(uri, read, clock)
 
 
 def camera_number(uri: str) -> int | None:
@@ -113,8 +120,9 @@ def camera_number(uri: str) -> int | None:
     return int(camera[1])
 
 
-def _open_file(uri: str, start_s: float, clock: Callable[[], float]) -> FileSource:
-    source = FileSource(uri, clock=clock)
+def _open_file(uri: str, read: ReadConfig, clock: Callable[[], float]) -> FileSource:
+    start_s = read.start or 0.0
+    source = FileSource(uri, read, Logins(), clock=clock)
     try:
         obeyed = start_s < SEEK_FROM_S or source.go_to(start_s)
     except BaseException:
@@ -123,7 +131,7 @@ def _open_file(uri: str, start_s: float, clock: Callable[[], float]) -> FileSour
     if obeyed:
         return source
     source.close()
-    return FileSource(uri, clock=clock)
+    return FileSource(uri, read, Logins(), clock=clock)
 
 
 class CameraSource:

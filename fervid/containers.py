@@ -1,6 +1,6 @@
 """Opening containers by PyAV: what cannot be opened is said in one sentence.
 
-FFmpeg's errors become fervid's here and in media.py, for files and network streams alike.
+FFmpeg's errors become fervid's here and in media.py; those of network streams in streams.py.
 """
 
 from pathlib import Path
@@ -13,60 +13,49 @@ from fervid.nearest import nearest
 from fervid.noise_sample import MIN_SIDE
 from fervid.pipe import standard_input
 from fervid.records import SourceInfo
+from fervid.refusals import reason
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms", "mmsh")
 NO_PIPE = (
     "What comes through standard input cannot be read, or not as it comes; send Matroska, MPEG-TS "
     "or fragmented MP4, like ffmpeg -i clip.mp4 -f matroska -"
 )
-OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 5.0
 
 
 def open_container(uri: str, shown: str) -> "InputContainer":
-    """Open a file or stream.
+    """Open a file; for streams there is streams.open_stream.
 
     Args:
-        uri: a file name or a URL.
-        shown: the same without credentials, for messages.
+        uri: a file name.
+        shown: the same for messages.
 
     Raises:
-        SourceOpenError: it is missing, empty, cut off, no video, or does not answer.
+        SourceOpenError: it is missing, empty, cut off or no video.
     """
     import av
 
-    local = "://" not in uri and uri != STDIN
-    if local:
+    piped = uri == STDIN
+    if not piped:
         check_file(uri)
-    options = {"rtsp_transport": "tcp"} if uri.startswith("rtsp") else {}
-    timeout = (OPEN_TIMEOUT_S, READ_TIMEOUT_S) if "://" in uri else None
     # "file:" keeps FFmpeg from taking a colon in a file's name for a protocol.
-    name = f"file:{uri}" if local else uri
-    file: Any = standard_input() if uri == STDIN else name
+    file: Any = standard_input() if piped else f"file:{uri}"
     try:
-        container: InputContainer = av.open(
-            file, "r", options=options, timeout=timeout, **_tolerance(av.__version__)
-        )
+        container: InputContainer = av.open(file, "r", **tolerance())
     except (av.FFmpegError, OSError) as error:
-        if uri == STDIN:
+        if piped:
             raise SourceOpenError(f"{NO_PIPE} ({reason(error)}).", uri) from error
-        if local:
-            raise SourceOpenError(_why_unreadable(Path(uri), error), shown) from error
-        # The library's own error holds the password, so it is not passed on.
-        raise SourceOpenError(
-            f"The stream {shown} cannot be opened ({reason(error)}); check the address, the "
-            "password, and that the camera is on.",
-            shown,
-        ) from None
+        raise SourceOpenError(_why_unreadable(Path(uri), error), shown) from error
     return container
 
 
-def _tolerance(version: str) -> dict[str, Any]:
+def tolerance() -> dict[str, Any]:
     """What keeps a title that is no UTF-8 from being an error; PyAV 19 is tolerant by itself."""
-    return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
+    import av
+
+    return {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 def check_file(uri: str) -> None:
@@ -144,16 +133,3 @@ def check_size(info: SourceInfo) -> None:
             f"a video of at least {MIN_SIDE} px on each side.",
             info.uri,
         )
-
-
-def is_live(uri: str, container: "InputContainer") -> bool:
-    """Tell whether a source cannot wait for its reader."""
-    scheme, remote, _ = uri.partition("://")
-    return bool(remote) and (scheme.lower() in LIVE_SCHEMES or not container.duration)
-
-
-def reason(error: Any) -> str:
-    """Return the system's own words, without the address that FFmpeg adds to them."""
-    if type(error).__name__ == "ExitError":
-        return "no answer in time"
-    return str(getattr(error, "strerror", None) or type(error).__name__)

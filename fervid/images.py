@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fervid.containers import check_file, check_size, reason
+from fervid.containers import check_file, check_size
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.records import Frame, SourceInfo
+from fervid.refusals import reason
 from fervid.silence import silent_opencv
 
 U8 = NDArray[np.uint8]

@@ -20,6 +20,7 @@ from fervid.config import RunConfig
 from fervid.draw import draw
 from fervid.errors import FervidError, SinkError
 from fervid.interrupt import held_interrupt
+from fervid.logins import Logins
 from fervid.outputs import Target, summary_record
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
@@ -40,6 +41,7 @@ class Session:
     stdout: TextIO
     clock: Callable[[], float]
     outputs: RunOutputs
+    logins: Logins
 
 
 class Lane:
@@ -64,8 +66,9 @@ class Lane:
         self._stats = RunStats(session.clock)
         self._closed = False
         with ExitStack() as parts:
+            read = session.config.read_for(target.source)
             self._source = parts.enter_context(
-                open_source(target.source, session.config.read_for(target.source))
+                open_source(target.source, read, logins=session.logins)
             )
             label = session.config.settings_for(target.source).label
             self.info = replace(self._source.info, label=label or self._source.info.label)

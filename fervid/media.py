@@ -1,6 +1,7 @@
 """Video files and network streams by PyAV: FileSource, whose entry is capture.open_source."""
 
 import itertools
+import logging
 import time
 from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
@@ -10,19 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fervid.config import STDIN, without_credentials
-from fervid.containers import (
-    NO_PIPE,
-    check_size,
-    is_live,
-    open_container,
-    reason,
-    video_stream,
-)
+from fervid.config import STDIN, ReadConfig, without_credentials
+from fervid.containers import NO_PIPE, check_size, open_container, video_stream
 from fervid.cut_off import is_cut_off
 from fervid.errors import SourceOpenError, SourceReadError
+from fervid.logins import Logins
+from fervid.pace import Pacer
 from fervid.records import Frame, SourceInfo
+from fervid.refusals import is_silence, reason, why_broken_off
 from fervid.seeking import key_frame_before
+from fervid.streams import in_pieces, is_live, open_stream, packets_in_time
 from fervid.upright import orientation, set_upright, square_size
 
 if TYPE_CHECKING:
@@ -30,11 +28,15 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+_log = logging.getLogger(__name__)
+
 # So many failures in a row mean that nothing more can be read.
 READ_RETRIES = 100
 # Timestamps that go back by more than RESTART_S were restarted, by less are merely wrong.
 RESTART_S, NUDGE_S = 1.0, 1e-4
 DEFAULT_RATE = Fraction(25)
+# What a recording from the network may lack: FFmpeg passes over pieces of HLS that do not come.
+LOST_S = 2.0
 # What a file may lack of the length it states, as headers round it, and count a frame too many.
 SHORT_S, SHORT_FRAMES = 0.2, 3
 
@@ -83,18 +85,30 @@ class FileSource:
         SourceOpenError: the file or stream cannot be opened, holds no picture or tiny ones.
     """
 
-    def __init__(self, uri: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        uri: str,
+        read: ReadConfig,
+        logins: Logins,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         from av.video.reformatter import VideoReformatter
 
         self.damaged = 0
         self._remote = "://" in uri
         self._path = None if self._remote or uri == STDIN else Path(uri)
         self._uri = without_credentials(uri)
-        self._clock = clock
+        self._read, self._clock = read, clock
         self._converter = VideoReformatter()
-        self._container = open_container(uri, self._uri)
+        self._container = (
+            open_stream(uri, self._uri, read, logins)
+            if self._remote
+            else open_container(uri, self._uri)
+        )
         try:
             self._live = is_live(uri, self._container)
+            self._pacer = Pacer(clock) if self._live and in_pieces(self._container) else None
             self._stream = video_stream(self._container, self._uri)
             # Decoding several frames side by side would hold a live picture back.
             self._stream.codec_context.thread_type = "SLICE" if self._live else "AUTO"
@@ -113,20 +127,26 @@ class FileSource:
             raise
 
     def __iter__(self) -> Iterator[Frame]:
-        start_s, end_s = None, 0.0
+        start_s, end_s, lost_s = None, 0.0, 0.0
         pictures = itertools.chain((self._first,), self._pictures)
         for index, picture in enumerate(pictures, self._index):
+            if self._pacer:
+                self._pacer.wait(self._media.seconds(picture.pts))
             if self._live:
                 now = self._clock()
                 start_s = now if start_s is None else start_s
                 time_s = now - start_s
             else:
                 time_s = self._media.seconds(picture.pts)
+                if self._remote and time_s - end_s > LOST_S:
+                    lost_s += time_s - end_s
                 end_s = time_s + self._length_s(picture)
                 if time_s < self._from_s:
                     continue
             yield Frame(index, time_s, self._bgr(picture))
-        self._check_end(end_s)
+        if self._live:
+            _log.warning("The stream %s has ended.", self._uri)
+        self._check_end(end_s, lost_s)
 
     def __enter__(self) -> Self:
         return self
@@ -172,17 +192,27 @@ class FileSource:
         failures = 0
         while True:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in self._packets():
                     failures = 0
                     yield from self._decode(packet)
-            except FFmpegError as error:
+            except (FFmpegError, TimeoutError) as error:
                 failures += 1
                 self.damaged += 1
-                if failures <= READ_RETRIES and not isinstance(error, OSError) and not self._live:
+                if failures <= READ_RETRIES and self._may_go_on(error):
                     continue
-                yield from self._decode(None)
-                raise self._read_error(error) from (None if self._remote else error)
-            return
+                # The library's error holds a stream's password, so it is not passed on.
+                failure, cause = self._read_error(error), None if self._remote else error
+            else:
+                return
+            yield from self._decode(None)
+            raise failure from cause
+
+    def _packets(self) -> "Iterator[Packet[VideoStream]]":
+        packets = self._container.demux(self._stream)
+        return packets_in_time(packets, self._read.read_timeout_s) if self._remote else packets
+
+    def _may_go_on(self, error: Exception) -> bool:
+        return not (self._live or isinstance(error, OSError) or is_silence(error))
 
     def _decode(self, packet: "Packet[VideoStream] | None") -> "list[VideoFrame]":
         from av.error import FFmpegError
@@ -200,9 +230,10 @@ class FileSource:
     def _read_error(self, error: Any) -> SourceReadError:
         if self._uri == STDIN:
             return SourceReadError(f"{NO_PIPE} ({reason(error)}).", STDIN)
-        what, way = ("stream", "the connection") if self._remote else ("file", "the disk")
+        if self._remote:
+            return SourceReadError(why_broken_off(self._uri, error, self._read), self._uri)
         return SourceReadError(
-            f"The {what} {self._uri} cannot be read on ({reason(error)}); check {way} and start "
+            f"The file {self._uri} cannot be read on ({reason(error)}); check the disk and start "
             "again.",
             self._uri,
         )
@@ -212,7 +243,7 @@ class FileSource:
             return float(picture.duration * picture.time_base)
         return float(1 / (self.info.rate or DEFAULT_RATE))
 
-    def _check_end(self, end_s: float) -> None:
+    def _check_end(self, end_s: float, lost_s: float) -> None:
         """Refuse a file of which a part is missing: it ends too early, and its own sizes say so.
 
         Neither is enough alone. A good file may state more than its pictures last (the sound
@@ -224,6 +255,13 @@ class FileSource:
         """
         info, rate = self.info, self.info.rate or DEFAULT_RATE
         promised_s = max(info.duration_s or 0.0, float((info.n_frames or 0) / rate))
+        lost_s += max(0.0, promised_s - end_s)
+        if self._remote and not self._live and lost_s > LOST_S:
+            raise SourceReadError(
+                f"The server of {self._uri} failed to deliver {lost_s:.1f} of {promised_s:.1f} s; "
+                "start again.",
+                self._uri,
+            )
         estimated = self._container.format.name == "mpeg"
         short = promised_s - end_s > max(SHORT_S, float(SHORT_FRAMES / rate))
         if self._path is None or not (short or estimated) or not is_cut_off(self._path):
@@ -239,9 +277,10 @@ class FileSource:
         except SourceReadError as error:
             raise SourceOpenError(str(error), self._uri) from error
         if first is None:
+            way = "start its camera" if self._live else "copy or record it"
             raise SourceOpenError(
                 f"Not one picture of {self._uri} can be decoded; it is damaged or was cut off, so "
-                "copy or record it again.",
+                f"{way} again.",
                 self._uri,
             )
         return first

@@ -1,6 +1,7 @@
 """A whole run: the only loop, and the only place that wires the parts together."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -19,6 +20,7 @@ from fervid.dashboard import Display, open_display
 from fervid.errors import FervidError
 from fervid.expand import expand
 from fervid.lane import Lane, Session, snapshots
+from fervid.logins import read_logins
 from fervid.outputs import Target, plan
 from fervid.writing import RunOutputs
 
@@ -51,6 +53,7 @@ def run(
         KeyboardInterrupt: interrupted; outputs are closed and readable.
     """
     targets = plan(config, expand(config))
+    logins = read_logins(config.read.credentials, os.environ)
     failures = _Failures(len(targets), stderr)
     with (
         RunOutputs(config, targets, stderr, stdout) as outputs,
@@ -58,7 +61,7 @@ def run(
     ):
         options = config.model
         with closing(open_backend(path, options.device, options.threads)) as backend:
-            session = Session(config, backend, sha256(path), stderr, stdout, clock, outputs)
+            session = Session(config, backend, sha256(path), stderr, stdout, clock, outputs, logins)
             for group in groups(targets):
                 _run_group(session, group, failures)
         failures.tell()

@@ -9,11 +9,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = {
-    0: ("errors", "interrupt", "console"),
+    0: ("errors", "interrupt", "console", "deadline", "pace"),
     1: ("records", "config", "card"),
     2: (
         *("media", "containers", "upright", "cut_off", "capture", "source", "pipe", "seeking"),
         *("images", "thinning", "region", "cameras", "silence", "nearest", "codecs"),
+        *("streams", "refusals", "logins"),
         *("faces", "tracks", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         *("network", "anonymize", "folders"),
@@ -32,7 +33,10 @@ LEVEL = {name: level for level, names in LAYERS.items() for name in names}
 HEAVY = {
     "mediapipe": {"faces"},
     "onnxruntime": {"backends"},
-    "av": {"codecs", "media", "containers", "upright", "seeking", "capture", "sinks"},
+    "av": {
+        *("codecs", "media", "containers", "streams", "refusals", "upright", "seeking"),
+        *("capture", "sinks"),
+    },
     "torch": {"network", "adcam", "checkpoint", "backends"},
     "pyarrow": {"sinks"},
 }

@@ -92,7 +92,8 @@ class ReadConfig(Section):
         rtsp_transport: How RTSP sends its pictures; udp is faster and loses some.
         open_timeout_s: Seconds that a stream may take to answer.
         read_timeout_s: Seconds that a stream may be silent.
-        credentials: File with users and passwords of streams, so that no command line shows them.
+        credentials: File with users and passwords of streams, in the format of netrc: a line
+            `machine HOST login USER password PASSWORD` a host.
     """
 
     every: int = within(1, 1)

@@ -1,0 +1,68 @@
+"""Calls into libraries that cannot be interrupted: with a limit, and with Ctrl-C."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError, wait
+from typing import TypeVar
+
+T = TypeVar("T")
+# Waiting is cut into pieces, since Windows delivers Ctrl-C only between them.
+WAIT_S = 0.5
+
+
+def call_in_time(call: Callable[[], T], limit_s: float, discard: Callable[[T], None]) -> T:
+    """Return what a call returns, or give it up after a while.
+
+    A call that was given up, for the limit or for Ctrl-C, ends in its own thread whenever it
+    will; what it then returns is discarded.
+
+    Args:
+        call: runs in a thread of its own.
+        limit_s: seconds that it may take.
+        discard: releases what came too late.
+
+    Raises:
+        TimeoutError: it took too long. What the call raises is raised unchanged.
+    """
+    future: Future[T] = Future()
+    # A daemon, so that a call that never ends cannot keep the process alive.
+    thread = threading.Thread(
+        target=_run, args=(call, future, discard), name="fervid-call", daemon=True
+    )
+    thread.start()
+    end_s = time.monotonic() + limit_s
+    try:
+        while not future.done() and (left_s := end_s - time.monotonic()) > 0:
+            wait((future,), min(WAIT_S, left_s))
+    except BaseException:
+        _give_up(future, discard)
+        raise
+    if future.cancel():
+        raise TimeoutError
+    return future.result()
+
+
+def _run(call: Callable[[], T], future: "Future[T]", discard: Callable[[T], None]) -> None:
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - raised again in the caller
+        if not future.cancelled():
+            _hand_over(future.set_exception, error)
+        return
+    if not _hand_over(future.set_result, result):
+        discard(result)
+
+
+def _hand_over(give: Callable[[T], None], what: T) -> bool:
+    """Give a future what it waits for; False if it was given up."""
+    try:
+        give(what)
+    except InvalidStateError:
+        return False
+    return True
+
+
+def _give_up(future: "Future[T]", discard: Callable[[T], None]) -> None:
+    if not future.cancel() and future.exception() is None:
+        discard(future.result())

@@ -1,0 +1,225 @@
+"""Streams over HTTP and UDP, from real servers on loopback; RTSP has a file of its own."""
+
+import socket
+import time
+
+import numpy as np
+import pytest
+
+from fervid.capture import open_source
+from fervid.config import ReadConfig
+from fervid.errors import SourceOpenError, SourceReadError
+from fervid.logins import read_logins
+from fervid.prefetch import Prefetch
+from tests import clips, servers
+
+HASTY = ReadConfig(open_timeout_s=0.6, read_timeout_s=0.6)
+ODD = "p@:/#%ä &?"
+
+
+def numbers(source):
+    return [clips.number(frame.bgr) for frame in source]
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """Twelve seconds of HLS."""
+    return servers.hls(tmp_path_factory.mktemp("hls"), 12)
+
+
+def test_an_http_camera_is_live_and_every_picture_comes():
+    frames = []
+    with servers.http_server(servers.mjpeg(15, rate=50)) as host:
+        uri = f"http://{host}/video.mjpg"
+        with open_source(uri) as source, pytest.raises(SourceReadError, match="broke off"):
+            frames.extend(source)
+    assert source.info.live
+    assert (source.info.uri, source.info.codec) == (uri, "mjpeg")
+    assert [clips.number(f.bgr) for f in frames] == list(range(15))
+    times = [f.time_s for f in frames]
+    assert times[0] == 0
+    assert np.diff(times).min() > 0
+    assert times[-1] == pytest.approx(13 / 50, abs=0.15)  # the first two came while it opened
+
+
+def test_a_slow_consumer_gets_the_newest_picture():
+    with (
+        servers.http_server(servers.mjpeg(20, rate=50, then_s=2)) as host,
+        Prefetch(open_source(f"http://{host}/", HASTY)) as frames,
+    ):
+        next(frames)
+        time.sleep(0.6)
+        frame, lost = next(frames)
+    assert clips.number(frame.bgr) == 19
+    assert lost >= 15
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_a_file_over_http_is_a_recording(tmp_path, name, ranges):
+    clips.clip(tmp_path / name)
+    with (
+        servers.http_server(servers.files(tmp_path, ranges=ranges)) as host,
+        open_source(f"http://{host}/{name}") as source,
+    ):
+        assert not source.info.live
+        frames = list(source)
+    assert [clips.number(f.bgr) for f in frames] == list(range(12))
+    assert [f.time_s for f in frames] == pytest.approx([n / 25 for n in range(12)], abs=1e-3)
+
+
+def test_a_file_whose_server_breaks_off_says_so(tmp_path):
+    pictures = list(np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), np.uint8))
+    clips.clip(tmp_path / "a.ts", pictures=pictures)
+    content = (tmp_path / "a.ts").read_bytes()
+
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content[: len(content) // 2])
+
+    frames = []
+    with (
+        servers.http_server(answer) as host,
+        open_source(f"http://{host}/a.ts") as source,
+        pytest.raises(SourceReadError, match="broke off"),
+    ):
+        frames.extend(source)
+    assert 5 < len(frames) < 30
+
+
+def test_a_finished_hls_list_is_a_recording(recording):
+    with (
+        servers.http_server(servers.files(recording)) as host,
+        open_source(f"http://{host}/v.m3u8") as source,
+    ):
+        assert not source.info.live
+        assert source.info.duration_s == pytest.approx(12, abs=0.1)
+        began = time.monotonic()
+        frames = list(source)
+    assert time.monotonic() - began < 6
+    assert [clips.number(f.bgr) for f in frames] == [n % 20 for n in range(300)]
+    assert frames[-1].time_s == pytest.approx(299 / 25, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("then", "says"),
+    [
+        (servers.status(503), r"failed to deliver \d\.\d of 12\.0 s"),
+        (lambda handler: time.sleep(3), r"silent for 0\.6 s"),
+    ],
+)
+@pytest.mark.parametrize("first", [4, -3])
+def test_hls_pieces_that_do_not_come_are_said(recording, first, then, says):
+    pieces = [f"/v{n}.ts" for n in range(len(list(recording.glob("*.ts"))))]
+    missing = (pieces + pieces)[first % len(pieces) :][:3]
+
+    def answer(handler):
+        (then if handler.path in missing else servers.files(recording))(handler)
+
+    frames = []
+    with (
+        servers.http_server(answer) as host,
+        open_source(f"http://{host}/v.m3u8", HASTY) as source,
+        pytest.raises(SourceReadError, match=says),
+    ):
+        frames.extend(source)
+    assert 75 < len(frames) < 270
+
+
+def test_live_hls_comes_at_its_own_pace_without_gaps(recording):
+    with servers.http_server(servers.live_hls(recording)) as host:
+        read = ReadConfig(read_timeout_s=2)
+        with open_source(f"http://{host}/v.m3u8", read) as source:
+            assert source.info.live
+            began, frames, moments = time.monotonic(), [], []
+            for frame in source:
+                frames.append(frame)
+                moments.append(time.monotonic() - began)
+                if len(frames) == 75:
+                    break
+    steps = np.diff([clips.number(f.bgr) for f in frames]) % 20
+    assert (steps == 1).all()
+    times = np.array([f.time_s for f in frames])
+    assert np.diff(times).min() > 0
+    assert times == pytest.approx(np.arange(75) / 25, abs=0.25)
+    assert np.array(moments) == pytest.approx(times, abs=0.25)
+
+
+def test_live_hls_that_stops_is_silent_not_ended(recording):
+    frames = []
+    with (
+        servers.http_server(servers.live_hls(recording, end_s=0)) as host,
+        open_source(f"http://{host}/v.m3u8", HASTY) as source,
+        pytest.raises(SourceReadError, match=r"silent for 0\.6 s.*--read-timeout-s"),
+    ):
+        frames.extend(source)
+    assert len(frames) > 25
+
+
+def test_udp_is_live():
+    frames = []
+    port = servers.free_port(socket.SOCK_DGRAM)
+    with (
+        servers.udp_sender(port, frames=40) as sent,
+        open_source(f"udp://127.0.0.1:{port}", HASTY) as source,
+        pytest.raises(SourceReadError, match=r"silent for 0\.6 s"),
+    ):
+        frames.extend(source)
+    assert sent.is_set()
+    assert source.info.live
+    steps = np.diff([clips.number(f.bgr) for f in frames]) % 20
+    assert len(frames) > 20
+    assert (steps == 1).all()
+
+
+def test_udp_survives_a_reader_that_stops_for_a_while():
+    port = servers.free_port(socket.SOCK_DGRAM)
+    with (
+        servers.udp_sender(port, rate=200),
+        open_source(f"udp://127.0.0.1:{port}?fifo_size=20", HASTY) as source,
+    ):
+        frames = iter(source)
+        next(frames)
+        time.sleep(1)
+        assert len([next(frames) for _ in range(100)]) == 100
+
+
+def test_a_port_that_is_taken():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(SourceOpenError, match="taken by another program"):
+            open_source(f"udp://127.0.0.1:{port}", HASTY)
+
+
+def test_a_user_and_password_from_anywhere(tmp_path):
+    path = tmp_path / "logins"
+    path.touch(0o600)
+    with servers.http_server(servers.mjpeg(30, rate=100), login=f"mé:{ODD}") as host:
+        path.write_text(f'machine {host} login mé password "{ODD}"\n', encoding="utf-8")
+        uri = f"http://{host}/"
+        variables = {"FERVID_USER": "mé", "FERVID_PASSWORD": ODD}
+        for read, logins, address in (
+            (ReadConfig(credentials=path), None, uri),
+            (ReadConfig(), read_logins(None, variables), uri),
+            (ReadConfig(), None, f"http://m%C3%A9:p%40%3A%2F%23%25%C3%A4%20%26%3F@{host}/"),
+        ):
+            with open_source(address, read, logins=logins) as source:
+                assert source.info.uri == uri
+
+
+def test_hls_pieces_get_the_password_too(recording):
+    with servers.http_server(servers.files(recording), login="me:pw") as host:
+        logins = read_logins(None, {"FERVID_USER": "me", "FERVID_PASSWORD": "pw"})
+        with open_source(f"http://{host}/v.m3u8", logins=logins) as source:
+            assert len(list(source)) == 300
+
+
+def test_a_url_keeps_its_own_user(tmp_path):
+    logins = read_logins(None, {"FERVID_USER": "other", "FERVID_PASSWORD": "wrong"})
+    with servers.http_server(servers.mjpeg(30, rate=100), login="me:pw") as host:
+        open_source(f"http://me:pw@{host}/", logins=logins).close()
+        with pytest.raises(SourceOpenError, match="of its address"):
+            open_source(f"http://me:no@{host}/", logins=logins)
