@@ -10,6 +10,7 @@
     │   ├── CardError          its card is missing or wrong
     │   └── BackendMissing     the library that would run it is not installed          (.extra)
     ├── SinkError              an output cannot be written                             (.path)
+    ├── DisplayError           a window was asked for and none can be opened
     ├── DataError              a data set for training or evaluation
     └── ExportError            a conversion failed or its result differs from the original
 
@@ -71,6 +72,10 @@ class SinkError(FervidError):
     def __init__(self, message: str, path: str = "") -> None:
         super().__init__(message)
         self.path = path
+
+
+class DisplayError(FervidError):
+    """A window was asked for and none can be opened."""
 
 
 class DataError(FervidError):

@@ -187,6 +187,8 @@ class FrameResult:
         crop_boxes: float32 (N, 4), the part of the frame that the network saw.
         timings: per stage.
         dropped: frames lost before this one since the last result.
+        cam: kind of `heatmaps`, one of CAM_NAMES; empty where nobody said.
+        target: class that `heatmaps` are of; empty for each face's most probable one.
     """
 
     index: int
@@ -205,6 +207,8 @@ class FrameResult:
     crop_boxes: F32
     timings: Timings
     dropped: int = 0
+    cam: str = ""
+    target: str = ""
 
     def __post_init__(self) -> None:
         n, k = len(self.faces), len(self.classes)

@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
+from threading import Condition
 from typing import TextIO
 
 from rich.console import Console
@@ -16,9 +18,10 @@ from fervid.backends import Backend, open_backend
 from fervid.capture import Source, open_source
 from fervid.config import RunConfig
 from fervid.console import say
+from fervid.controls import Controls
 from fervid.dashboard import open_display
 from fervid.draw import draw
-from fervid.errors import FervidError, SinkError
+from fervid.errors import DisplayError, FervidError, SinkError
 from fervid.interrupt import held_interrupt
 from fervid.outputs import Target, open_sinks, plan, write_summary
 from fervid.pipeline import Pipeline
@@ -26,8 +29,10 @@ from fervid.prefetch import Prefetch
 from fervid.records import FrameResult
 from fervid.sinks import RunHeader, Sink
 from fervid.stats import RunStats
+from fervid.viewer import Viewer, snapshots_for, window_for
 
 DEFAULT_MODEL = "fervid-int8.onnx"
+WAIT_S = 0.5  # in which a window's messages may be late while it is paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,10 @@ def run(
             session = _Session(config, backend, _sha256(path), stderr, stdout, clock)
             for target in targets:
                 try:
-                    _run_source(session, target)
+                    if _run_source(session, target):
+                        break
+                except DisplayError:  # the same for every source
+                    raise
                 except FervidError as error:
                     if len(targets) == 1:
                         raise
@@ -97,11 +105,19 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _run_source(session: _Session, target: Target) -> None:
-    """Analyse one source; its summary is written also when it fails half-way."""
+def _run_source(session: _Session, target: Target) -> bool:
+    """Analyse one source; its summary is written also when it fails half-way.
+
+    Returns:
+        Whether the viewer has ended the run.
+    """
     config, card = session.config, session.backend.card
     stats = RunStats(session.clock)
-    with open_source(target.source) as source:
+    news = Condition()
+    with (
+        open_source(target.source) as source,
+        _open_viewer(session, target, source, news) as viewer,
+    ):
         header = RunHeader(
             source.info, card.name, session.digest, card.classes, config.as_dict(), __version__
         )
@@ -116,7 +132,7 @@ def _run_source(session: _Session, target: Target) -> None:
                 Prefetch(source) as frames,
                 display,
             ):
-                for result, more_ms in _results(frames, pipeline, sinks, config.explain.heatmap):
+                for result, more_ms in _results(frames, pipeline, sinks, viewer, news):
                     stats.observe(result, more_ms)
                     display.update(lambda: stats.snapshot(source.info))
         except BaseException:
@@ -124,6 +140,21 @@ def _run_source(session: _Session, target: Target) -> None:
                 _summarise(target, header, stats, source)
             raise
         _summarise(target, header, stats, source)
+        return viewer.quit
+
+
+def _open_viewer(session: _Session, target: Target, source: Source, news: Condition) -> Viewer:
+    """The viewer of one source, with a window if it gets one."""
+    config, info = session.config, source.info
+    folder = target.summary.parent if target.summary else None
+    return Viewer(
+        window_for(config, info, news),
+        Controls.of(config),
+        snapshots_for(config, info, folder),
+        partial(say, session.stderr),
+        quiet=config.quiet,
+        clock=session.clock,
+    )
 
 
 def _summarise(target: Target, header: RunHeader, stats: RunStats, source: Source) -> None:
@@ -134,22 +165,30 @@ def _summarise(target: Target, header: RunHeader, stats: RunStats, source: Sourc
 
 
 def _results(
-    frames: Prefetch, pipeline: Pipeline, sinks: Sequence[Sink], heatmap: bool
+    frames: Prefetch, pipeline: Pipeline, sinks: Sequence[Sink], viewer: Viewer, news: Condition
 ) -> Iterator[tuple[FrameResult, dict[str, float]]]:
     """Analyse and write frame after frame; each result with the ms of the stages around it."""
-    pixels = any(sink.wants_pixels for sink in sinks)
+    pixels = viewer.wants_pixels or any(sink.wants_pixels for sink in sinks)
     began = time.perf_counter()
     for frame, dropped in frames:
         analysed = time.perf_counter()
-        result = pipeline.process(frame, dropped)
+        result = pipeline.process(frame, dropped, viewer.view)
         done = time.perf_counter()
-        drawn = draw(frame.bgr, result, heatmap=heatmap) if pixels else None
+        drawn = draw(frame.bgr, result, heatmap=viewer.heatmap) if pixels else None
         painted = time.perf_counter()
         with held_interrupt():  # a frame is in all outputs or in none
             for sink in sinks:
                 sink.write(frame, result, drawn)
+        if drawn is not None:
+            viewer.show(frame, result, drawn)
         written = time.perf_counter()
         waited = analysed - began
         stages = {"wait": waited, "draw": painted - done, "write": written - painted}
         yield result, {name: seconds * 1000 for name, seconds in stages.items()}
+        while viewer.paused and not viewer.quit:
+            with news:
+                news.wait_for(lambda: viewer.pending, WAIT_S)
+            viewer.react(pipeline.again)
+        if viewer.quit:
+            return
         began = time.perf_counter()

@@ -9,16 +9,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = {
-    0: ("errors", "interrupt", "console"),
+    0: ("errors", "interrupt", "console", "window_process"),
     1: ("records", "config", "card"),
     2: (
         *("media", "containers", "upright", "cut_off", "capture"),
         *("faces", "tracks", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         "network",
+        *("controls", "overlay", "snapshots", "window_link", "window"),
     ),
     3: ("prefetch", "checkpoint", "adcam", "backends", "sinks"),
-    4: ("pipeline", "dashboard", "outputs"),
+    4: ("pipeline", "dashboard", "outputs", "viewer"),
     5: ("run",),
     6: ("cli",),
     7: ("__main__",),
