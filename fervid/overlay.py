@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from fervid.draw import FONT, FONT_PX, TEXT, U8, WARNING
+from fervid.draw import FAINT, FONT, FONT_PX, TEXT, U8, WARNING
 
 UNIT = 1 / 360  # of the picture's height, or of 9/16 of its width
 CAPITAL = 8  # height of capitals, in units
 LINE = 16  # from one line to the next, in units
-DIMMED = 0.25  # share of the picture's brightness that is left under the help
+DIMMED = 0.18  # share of the picture's brightness that is left under the help
 BAND = 0.4  # the same under messages
 
 
@@ -41,6 +41,15 @@ def with_help(picture: U8, keys: Sequence[tuple[str, str]]) -> U8:
         _write(out, key, (round(left), round(y)), CAPITAL * px, WARNING)
         _write(out, what, (round(left + key_px), round(y)), size, TEXT)
         y += LINE * px
+    return out
+
+
+def waiting(width: int, height: int) -> U8:
+    """What is shown until the first picture comes: a dark one of this size that says so."""
+    out = np.full((height, width, 3), 24, np.uint8)
+    text = "waiting for the first picture"
+    size = _fitting(text, CAPITAL * _unit(out), width * 0.9)
+    _write(out, text, (round((width - _width(text, size)) / 2), height // 2), size, FAINT)
     return out
 
 

@@ -12,7 +12,7 @@ from fervid.config import RunConfig
 from fervid.controls import HELP, Controls, View, press
 from fervid.draw import U8
 from fervid.errors import DisplayError, SinkError
-from fervid.overlay import with_help, with_messages
+from fervid.overlay import waiting, with_help, with_messages
 from fervid.records import Frame, FrameResult, SourceInfo
 from fervid.snapshots import Snapshots, annotated
 from fervid.window import Window, fitted, open_window
@@ -47,12 +47,14 @@ def window_for(config: RunConfig, info: SourceInfo, news: Condition) -> Window |
             news.notify_all()
 
     try:
-        return open_window(f"{info.label} - fervid", notify)
+        window = open_window(f"{info.label} - fervid", notify)
     except DisplayError as error:
         if wanted:
             raise
         _log.debug("%s", error)
         return None
+    window.show(fitted(waiting(info.width, info.height)))
+    return window
 
 
 def snapshots_for(config: RunConfig, info: SourceInfo, folder: Path | None) -> Snapshots:
@@ -190,7 +192,8 @@ class Viewer:
         self._controls = press(before, key, scene[1].classes)
         if self._controls == before:
             return
-        self._say(self._controls.message)
+        if self._controls.message:
+            self._say(self._controls.message)
         if self._controls.snapshot:
             self._controls = replace(self._controls, snapshot=False)
             self._say(self._keep(*scene))

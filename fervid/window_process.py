@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 NAME = "fervid"
 FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
-POLL_S = 0.015  # between two looks at the keyboard
+POLL_S = 0.01  # between two looks at the keyboard; of keys in less, Qt tells the last one only
 
 
 class Inbox:
@@ -73,10 +73,18 @@ def serve(pictures: BinaryIO, tell: Callable[[str], object]) -> None:
             cv2.imshow(NAME, picture)
         while (key := cv2.waitKeyEx(1)) != -1:
             tell(f"key {key}")
-        if size is not None and cv2.getWindowProperty(NAME, cv2.WND_PROP_VISIBLE) < 1:
+        if size is not None and _is_closed():
             tell("closed")
             return
     cv2.destroyAllWindows()
+
+
+def _is_closed() -> bool:
+    """Whether a person has closed the window."""
+    try:
+        return cv2.getWindowProperty(NAME, cv2.WND_PROP_VISIBLE) < 1
+    except cv2.error:  # how OpenCV's Qt says that no window is left
+        return True
 
 
 def main() -> None:
