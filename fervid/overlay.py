@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from fervid.draw import FAINT, FONT, FONT_PX, TEXT, U8, WARNING
+from fervid.draw import FAINT, FONT, FONT_PX, LEAST_UNIT, TEXT, U8, WARNING
 
 UNIT = 1 / 360  # of the picture's height, or of 9/16 of its width
 CAPITAL = 8  # height of capitals, in units
@@ -55,7 +55,7 @@ def waiting(width: int, height: int) -> U8:
 
 def _unit(picture: U8) -> float:
     h, w = picture.shape[:2]
-    return float(min(h, w * 9 / 16) * UNIT)
+    return float(max(min(h, w * 9 / 16) * UNIT, LEAST_UNIT))
 
 
 def _fitting(text: str, size: float, width: float) -> float:

@@ -74,9 +74,11 @@ def run(
         options = config.model
         with closing(open_backend(path, options.device, options.threads)) as backend:
             session = _Session(config, backend, _sha256(path), stderr, stdout, clock)
-            for target in targets:
+            for done, target in enumerate(targets, 1):
                 try:
                     if _run_source(session, target):
+                        if done < len(targets):
+                            say(stderr, f"Quit in the window; {len(targets) - done} left out.")
                         break
                 except DisplayError:  # the same for every source
                     raise

@@ -100,9 +100,13 @@ class Screen:
         x11.XSendEvent(display, ctypes.c_ulong(int(window)), False, ctypes.c_long(0), room)
         x11.XCloseDisplay(display)
 
-    def changed(self, before: np.ndarray) -> np.ndarray:
-        """Wait until the screen differs from a picture of it; returns the new one."""
-        wait_for(lambda: not np.array_equal(self.pixels(), before), "a change on the screen")
+    def changed(self, before: np.ndarray, below: int) -> np.ndarray:
+        """Wait until the screen differs, below a row, from a picture of it; returns the new one."""
+
+        def differs() -> bool:
+            return not np.array_equal(self.pixels()[below:], before[below:])
+
+        wait_for(differs, "a change on the screen")
         return self.settled()
 
     def settled(self) -> np.ndarray:
