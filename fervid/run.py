@@ -181,11 +181,13 @@ def _results(
         with held_interrupt():  # a frame is in all outputs or in none
             for sink in sinks:
                 sink.write(frame, result, drawn)
+        written = time.perf_counter()
         if drawn is not None:
             viewer.show(frame, result, drawn)
-        written = time.perf_counter()
+        shown = time.perf_counter()
         waited = analysed - began
         stages = {"wait": waited, "draw": painted - done, "write": written - painted}
+        stages |= {"show": shown - written} if viewer.wants_pixels else {}
         yield result, {name: seconds * 1000 for name, seconds in stages.items()}
         while viewer.paused and not viewer.quit:
             with news:

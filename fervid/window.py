@@ -80,5 +80,5 @@ def fitted(picture: U8) -> U8:
     if scale == 1:
         return picture
     size = max(1, round(w * scale)), max(1, round(h * scale))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    how = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)

@@ -1,17 +1,21 @@
 """What the viewer does with keys, with a window that is none."""
 
 import itertools
+import sys
 from dataclasses import replace
+from threading import Condition
 
 import numpy as np
 import pytest
 
-from fervid.config import RunConfig
+from fervid.config import RunConfig, WindowConfig
 from fervid.controls import Controls
-from fervid.records import Frame
+from fervid.errors import DisplayError
+from fervid.records import Frame, SourceInfo
 from fervid.snapshots import Snapshots
-from fervid.viewer import MESSAGE_S, Viewer
+from fervid.viewer import MESSAGE_S, Viewer, window_for
 from tests.fervid.test_draw import result
+from tests.screens import needs_screen, screen
 
 
 class FakeWindow:
@@ -190,6 +194,44 @@ def test_a_lost_window_ends_no_run_and_no_run_stays_paused(stage):
     assert "the display :1" in stage.said[0]
     stage.frame("q")
     assert not stage.viewer.quit
+
+
+def source(live):
+    return SourceInfo("camera:0", "camera 0", 640, 360, live)
+
+
+def window_of(live, wanted):
+    config = RunConfig(("x",), window=WindowConfig(window=wanted))
+    return window_for(config, source(live), Condition())
+
+
+@needs_screen
+@pytest.mark.parametrize(
+    ("live", "wanted", "there"),
+    [
+        (True, None, True),
+        (False, None, False),
+        (False, True, True),
+        (True, False, False),
+        (False, False, False),
+    ],
+)
+def test_who_gets_a_window_on_a_working_display(tmp_path, monkeypatch, live, wanted, there):
+    with screen(tmp_path) as display:
+        monkeypatch.setenv("DISPLAY", display.name)
+        window = window_of(live, wanted)
+        assert (window is not None) is there
+        if window is not None:
+            display.window("camera 0 - fervid")
+            window.close()
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="needs no DISPLAY here")
+def test_a_display_that_does_not_answer_is_an_error_only_if_a_window_was_asked_for(monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":4999")
+    assert window_of(True, None) is None
+    with pytest.raises(DisplayError, match=":4999"):
+        window_of(True, True)
 
 
 def test_closing_twice_is_harmless(stage):
