@@ -4,7 +4,7 @@ All sizes follow the frame: one unit is 1/360 of its height (or of 9/16 of its w
 never so small that text could not be read; a frame too small for text gets none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -103,7 +103,7 @@ def draw(bgr: U8, result: FrameResult, *, heatmap: bool = True) -> U8:
     for i, box in enumerate(boxes):
         _draw_box(pen, box, _colour(result, i), dashed=bool(result.uncertain[i]))
     if pen.writes:
-        _draw_texts(pen, boxes, result)
+        _draw_texts(pen, boxes, result if heatmap else replace(result, cam="", target=""))
     return pen.image
 
 

@@ -28,6 +28,7 @@ OPEN_S = 8.0  # a loaded machine needs three to start Python, OpenCV and Qt
 CLOSE_S = 2.0
 # What libraries say, and what it means to a person.
 CAUSES = (
+    ("connection broke", "the display {display} went away"),
     ("could not connect to display", "the display {display} does not answer"),
     ("cannot open display", "the display {display} does not answer"),
     (

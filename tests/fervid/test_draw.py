@@ -91,6 +91,8 @@ def test_the_status_line_names_unusual_maps():
     )
     assert (plain == same).all()
     assert (plain[345:] != other[345:]).any()
+    unseen = draw(frame(), replace(result([]), cam="gradcam"), heatmap=False)
+    assert (plain == unseen).all()
 
 
 def test_bars_never_cover_a_face():

@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -87,6 +88,18 @@ def test_every_key_arrives_once_and_in_order(on_display):
 
 
 @needs_screen
+def test_keys_go_to_the_window_that_has_the_keyboard(on_display):
+    with closing(open_window("left - fervid")) as left, closing(open_window("right - x")) as right:
+        for window in (left, right):
+            window.show(chequered())
+        on_display.window("right")
+        on_display.window("left")
+        on_display.press("h")
+        assert wait_for(left.pressed, "a key") == [ord("h")]
+        assert right.pressed() == []
+
+
+@needs_screen
 def test_the_close_button_is_told_and_is_no_failure(on_display):
     window = open_window("button - fervid")
     try:
@@ -144,6 +157,7 @@ def test_a_display_that_dies_is_a_lost_window_and_not_the_end(tmp_path, monkeypa
             dying.end()
             wait_for(lambda: window.pressed() or window.lost, "the news")
             assert not window.closed
+            assert window.lost == f"the display {dying.name} went away"
             window.show(chequered())
         finally:
             window.close()
