@@ -4,12 +4,13 @@ All sizes follow the frame: one unit is 1/360 of its height (or of 9/16 of its w
 never so small that text could not be read; a frame too small for text gets none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid.explain import map_note
 from fervid.records import F32, FrameResult
 
 U8 = NDArray[np.uint8]
@@ -102,7 +103,7 @@ def draw(bgr: U8, result: FrameResult, *, heatmap: bool = True) -> U8:
     for i, box in enumerate(boxes):
         _draw_box(pen, box, _colour(result, i), dashed=bool(result.uncertain[i]))
     if pen.writes:
-        _draw_texts(pen, boxes, result)
+        _draw_texts(pen, boxes, result if heatmap else replace(result, cam="", target=""))
     return pen.image
 
 
@@ -240,7 +241,7 @@ def _status_rect(pen: _Pen) -> Rect:
 
 
 def _draw_status(pen: _Pen, result: FrameResult) -> None:
-    """One line at the bottom: noise and its level, filter, faces, time."""
+    """One line at the bottom: noise and its level, filter, faces, time, maps if unusual."""
     noise, n = result.noise, len(result.faces)
     level = "" if noise.kind == "clean" else f" {noise.level:.2f}"
     parts = (
@@ -248,6 +249,7 @@ def _draw_status(pen: _Pen, result: FrameResult) -> None:
         f"filter {result.filter_name}",
         f"{n} face{'' if n == 1 else 's'}",
         f"{result.time_s:.1f} s",
+        map_note(result.cam, result.target),
     )
     pen.panel(rect := _status_rect(pen))
-    pen.text("  |  ".join(parts), (pen.px(6), rect[3] - pen.px(5)), SMALL, TEXT)
+    pen.text("  |  ".join(filter(None, parts)), (pen.px(6), rect[3] - pen.px(5)), SMALL, TEXT)

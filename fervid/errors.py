@@ -10,6 +10,7 @@
     │   ├── CardError          its card is missing or wrong
     │   └── BackendMissing     the library that would run it is not installed          (.extra)
     ├── SinkError              an output cannot be written, or a written one not read  (.path)
+    ├── DisplayError           a window was asked for and none can be opened
     ├── LibraryMissing         a library that is optional is not installed             (.extra)
     ├── DataError              a data set for training or evaluation
     └── ExportError            a conversion failed or its result differs from the original
@@ -84,6 +85,10 @@ class LibraryMissing(FervidError):  # noqa: N818  a state, not a fault
     def __init__(self, message: str, extra: str = "") -> None:
         super().__init__(message)
         self.extra = extra
+
+
+class DisplayError(FervidError):
+    """A window was asked for and none can be opened."""
 
 
 class DataError(FervidError):

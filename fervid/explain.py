@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid.config import ExplainConfig
 from fervid.records import F32
 
 LOW, HIGH = 10, 95  # percentiles of a map that become 0 and 1: no single cell sets the scale
@@ -23,6 +24,7 @@ SCALE_SLOWER = 3.0  # a track's range moves this much slower than its map
 class _Memory:
     value: F32
     seen_s: float
+    before: "_Memory | None" = None  # what was known before this value came
 
 
 class TrackAverage:
@@ -44,7 +46,8 @@ class TrackAverage:
         """The averages of the tracks that these values belong to.
 
         A negative id (not followed) is passed through. A track whose last value lies in the
-        future (a jump back) or whose shape has changed starts anew.
+        future (a jump back) or whose shape has changed starts anew. A value for the time of the
+        last one takes its place, as when a frame is analysed again.
 
         Args:
             values: float32 (N, ...).
@@ -62,10 +65,13 @@ class TrackAverage:
             if track_id < 0:
                 continue
             past = self._tracks.get(track_id)
+            if past is not None and past.seen_s == time_s:
+                past = past.before
             if past is not None and past.value.shape == out[k].shape and self._tau_s > 0:
                 weight = math.exp(-(time_s - past.seen_s) / self._tau_s)
                 out[k] += np.float32(weight) * (past.value - out[k])
-            self._tracks[track_id] = _Memory(out[k].copy(), time_s)
+            before = _Memory(past.value, past.seen_s) if past is not None else None
+            self._tracks[track_id] = _Memory(out[k].copy(), time_s, before)
         return out
 
 
@@ -112,6 +118,17 @@ class HeatmapStream:
         span = np.maximum(high - low, MIN_CONTRAST * np.abs(high))
         heat = (smooth - low) / np.maximum(span, LEAST_SPAN)
         return np.asarray(heat.clip(0, 1), np.float32)
+
+
+def map_note(cam: str, target: str) -> str:
+    """Which maps are shown, for a person; empty for those of the default kind and class.
+
+    Args:
+        cam: kind of map; empty where it is not known.
+        target: class whose maps they are; empty for each face's most probable one.
+    """
+    kind = "" if cam in ("", ExplainConfig().cam) else f" {cam.replace('_', ' ')}"
+    return f"map{kind}{' of ' + target if target else ''}" if kind or target else ""
 
 
 def aligned(heatmaps: F32, px: int) -> F32:

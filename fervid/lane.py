@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Condition
 from types import TracebackType
 from typing import Self, TextIO
@@ -17,6 +18,8 @@ from fervid.anonymize import Anonymizer
 from fervid.backends import Backend
 from fervid.capture import open_source
 from fervid.config import RunConfig
+from fervid.console import say
+from fervid.controls import Controls
 from fervid.draw import draw
 from fervid.errors import FervidError, SinkError
 from fervid.interrupt import held_interrupt
@@ -26,7 +29,9 @@ from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
 from fervid.records import Frame, FrameResult, Snapshot
 from fervid.sinks import RunHeader
+from fervid.snapshots import annotated
 from fervid.stats import RunStats
+from fervid.viewer import Viewer, snapshots_for, window_for
 from fervid.writing import RunOutputs
 
 
@@ -52,10 +57,11 @@ class Lane:
     Args:
         session: what it shares with the others.
         target: the source and its outputs.
-        news: notified when a frame is ready or the source has ended.
+        news: notified when a frame is ready, the source has ended, or a key was pressed.
 
     Raises:
         SourceOpenError: the source cannot be opened.
+        DisplayError: a window was asked for and none can be opened.
         SinkError: an output cannot be opened.
     """
 
@@ -73,11 +79,12 @@ class Lane:
             label = session.config.settings_for(target.source).label
             self.info = replace(self._source.info, label=label or self._source.info.label)
             self._header = self._describe(session)
+            self._viewer = parts.enter_context(self._open_viewer(news))
             self._sinks = parts.enter_context(session.outputs.sinks(target, self._header))
             self._pipeline = parts.enter_context(Pipeline(session.config, session.backend))
             self._frames = parts.enter_context(Prefetch(self._source, news=news))
             self._parts = parts.pop_all()
-        self._pixels = any(sink.wants_pixels for sink in self._sinks)
+        self._drawn = any(sink.wants_pixels for sink in self._sinks)
         self._idle_since = time.perf_counter()
 
     def __enter__(self) -> Self:
@@ -115,23 +122,37 @@ class Lane:
         self._session.outputs.fail(self._target, error)
 
     @property
+    def quit(self) -> bool:
+        """Whether the viewer has ended the run."""
+        return self._viewer.quit
+
+    @property
     def ready(self) -> bool:
-        """Whether `step` has something to do: a frame, or the source's end."""
-        return self._frames.ready
+        """Whether `step` has something to do: a frame, the source's end, or a key to follow."""
+        return self._viewer.pending or (self._frames.ready and not self._viewer.paused)
 
     def step(self) -> bool:
-        """Analyse and write the next frame; returns False once the source has ended.
+        """Analyse and write the next frame, and follow the keys at the window.
+
+        Returns:
+            False once the source has ended or the viewer has ended the run.
 
         Raises:
             SourceReadError: the source cannot be read on.
             SinkError: an output cannot be written.
         """
+        if self._viewer.pending:
+            self._viewer.react(self._pipeline.again)
+        if self.quit:
+            return False
+        if self._viewer.paused or not self._frames.ready:
+            return True
         try:
             frame, dropped = next(self._frames)
         except StopIteration:
             return False
         began = time.perf_counter()
-        result = self._pipeline.process(frame, dropped)
+        result = self._pipeline.process(frame, dropped, self._viewer.view)
         more_s = {"wait": began - self._idle_since} | self._write(frame, result)
         self._stats.observe(result, {name: s * 1000 for name, s in more_s.items()})
         self._idle_since = time.perf_counter()
@@ -142,21 +163,41 @@ class Lane:
         return self._stats.snapshot(self.info)
 
     def _write(self, frame: Frame, result: FrameResult) -> dict[str, float]:
-        """Draw if a sink wants pixels, and write; returns the seconds that both took."""
+        """Draw, write and show; returns the seconds that each took."""
         began = time.perf_counter()
-        drawn = self._draw(frame, result) if self._pixels else None
+        drawn = self._paint(frame, result, self._viewer.heatmap) if self._drawn else None
         painted = time.perf_counter()
         with held_interrupt():  # a frame is in all outputs or in none
             for sink in self._sinks:
                 sink.write(frame, result, drawn)
-        return {"draw": painted - began, "write": time.perf_counter() - painted}
+        written = time.perf_counter()
+        took_s = {"draw": painted - began, "write": written - painted}
+        if not self._viewer.wants_pixels:
+            return took_s
+        if drawn is None or self._hider is not None:  # a window hides nothing
+            drawn = annotated(frame, result, self._viewer.heatmap)
+        self._viewer.show(frame, result, drawn)
+        return took_s | {"show": time.perf_counter() - written}
 
-    def _draw(self, frame: Frame, result: FrameResult) -> NDArray[np.uint8]:
-        """The annotated picture, faces hidden if that was asked for."""
+    def _paint(self, frame: Frame, result: FrameResult, heatmap: bool) -> NDArray[np.uint8]:
+        """The annotated picture as it may be written: faces hidden if that was asked for."""
         shown = frame.bgr
         if self._hider is not None:
             shown = self._hider.hide(shown, result.faces, frame.time_s)
-        return draw(shown, result, heatmap=self._session.config.explain.heatmap)
+        return draw(shown, result, heatmap=heatmap)
+
+    def _open_viewer(self, news: Condition) -> Viewer:
+        """The viewer of this source, with a window if it gets one."""
+        config, target = self._session.config, self._target
+        place = snapshots_for(config, self.info, target.folder)
+        return Viewer(
+            window_for(config, self.info, news),
+            Controls.of(config),
+            replace(place, paint=self._paint),
+            partial(say, self._session.stderr),
+            quiet=config.quiet,
+            clock=self._session.clock,
+        )
 
     def _describe(self, session: Session) -> RunHeader:
         card = session.backend.card

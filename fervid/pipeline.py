@@ -15,6 +15,7 @@ import numpy as np
 
 from fervid.backends import Backend
 from fervid.config import LabelConfig, RunConfig
+from fervid.controls import View
 from fervid.crops import crop_boxes, crop_faces, residual_noise
 from fervid.explain import HeatmapStream, ProbabilityStream, aligned
 from fervid.faces import FaceDetector
@@ -70,6 +71,8 @@ class Pipeline:
         self._tracker = FaceTracker()
         self._probabilities = ProbabilityStream(config.labels.smooth_s)
         self._heatmaps = HeatmapStream(config.explain.heatmap_smooth_s)
+        self._view = View.of(config)
+        self._last: tuple[Frame, Noise, Faces] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -86,12 +89,13 @@ class Pipeline:
         """Close the detector; closing twice is harmless."""
         self._detector.close()
 
-    def process(self, frame: Frame, dropped: int = 0) -> FrameResult:
+    def process(self, frame: Frame, dropped: int = 0, view: View | None = None) -> FrameResult:
         """Analyse one frame.
 
         Args:
             frame: the next frame; times must not fall.
             dropped: frames lost since the last one.
+            view: filter and maps, if a viewer has chosen others than the configuration's.
         """
         watch = Stopwatch(self._clock)
         with watch.stage("noise"):
@@ -99,6 +103,25 @@ class Pipeline:
         with watch.stage("faces"):
             faces = largest(self._detector.detect(frame.bgr, noise), self._config.faces.max_faces)
             faces = self._tracker.update(faces, frame.time_s)
+        self._last = frame, noise, faces
+        return self._judge(watch, view or View.of(self._config), dropped)
+
+    def again(self, view: View) -> FrameResult:
+        """The last frame's result as it would be with another view; it takes the last one's place.
+
+        Raises:
+            ValueError: no frame has been analysed yet.
+        """
+        return self._judge(Stopwatch(self._clock), view, 0)
+
+    def _judge(self, watch: Stopwatch, view: View, dropped: int) -> FrameResult:
+        """Filter, network and maps for the faces of the last frame."""
+        if self._last is None:
+            raise ValueError("There is no frame to analyse again.")
+        frame, noise, faces = self._last
+        if (view.cam, view.target) != (self._view.cam, self._view.target):  # no blend of two maps
+            self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)
+        self._view = view
         name = self._filter_name(noise)
         with watch.stage("crops"):
             images, crops, eta = self._crop(frame, faces, noise, name)
@@ -107,7 +130,7 @@ class Pipeline:
         with watch.stage("explain"):
             raw = calibrate(output.logits, eta, crops, self._card)
             smoothed = self._probabilities.update(raw, faces.track_ids, frame.time_s)
-            cams = output.cams[:, CAM_NAMES.index(self._config.explain.cam)]
+            cams = output.cams[:, CAM_NAMES.index(view.cam)]
             heatmaps = aligned(
                 self._heatmaps.update(cams, faces.track_ids, frame.time_s), self._card.input_px
             )
@@ -130,6 +153,8 @@ class Pipeline:
             timings=Timings(watch.stages_ms),
             dropped=dropped,
             crops=crops,
+            cam=view.cam,
+            target=self._card.classes[view.target] if view.target >= 0 else "",
         )
 
     def _labels(self) -> LabelConfig:
@@ -137,7 +162,7 @@ class Pipeline:
 
     def _filter_name(self, noise: Noise) -> FilterName:
         """The filter for this frame: as told, or by the card's table from kind to filter."""
-        told = self._config.filter.filter
+        told = self._view.filter
         if told != "auto":
             return told
         return choose_filter(noise, {**PAPER_CHOICE, **self._card.filters})  # type: ignore[dict-item]
@@ -157,7 +182,7 @@ class Pipeline:
         """All faces in one batch; none costs nothing."""
         n, k = len(images), len(self._card.classes)
         if n:
-            return self._backend.run(images, eta, np.full(n, -1, np.int64))
+            return self._backend.run(images, eta, np.full(n, self._view.target, np.int64))
         empty = np.zeros((0, len(CAM_NAMES), 1, 1), np.float32)
         return ModelOutput(np.zeros((0, k), np.float32), np.zeros((0, k, 1, 1), np.float32), empty)
 

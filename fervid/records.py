@@ -195,6 +195,8 @@ class FrameResult:
         dropped: frames lost before this one since the last result.
         crops: uint8 (N, S, S), grey, what the network saw before normalisation; none (0, 0, 0) in
             a result that was not made from a picture.
+        cam: kind of `heatmaps`, one of CAM_NAMES; empty where nobody said.
+        target: class that `heatmaps` are of; empty for each face's most probable one.
     """
 
     index: int
@@ -214,6 +216,8 @@ class FrameResult:
     timings: Timings
     dropped: int = 0
     crops: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 0), np.uint8))
+    cam: str = ""
+    target: str = ""
 
     def __post_init__(self) -> None:
         n, k = len(self.faces), len(self.classes)

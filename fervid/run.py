@@ -17,7 +17,7 @@ from fervid.backends import open_backend
 from fervid.config import RunConfig
 from fervid.console import say
 from fervid.dashboard import Display, open_display
-from fervid.errors import FervidError
+from fervid.errors import DisplayError, FervidError
 from fervid.expand import expand
 from fervid.lane import Lane, Session, snapshots
 from fervid.logins import read_logins
@@ -62,8 +62,12 @@ def run(
         options = config.model
         with closing(open_backend(path, options.device, options.threads)) as backend:
             session = Session(config, backend, sha256(path), stderr, stdout, clock, outputs, logins)
-            for group in groups(targets):
-                _run_group(session, group, failures)
+            waiting = groups(targets)
+            while waiting:
+                if _run_group(session, waiting.pop(0), failures):
+                    if waiting:
+                        say(stderr, f"Quit in the window; {len(waiting)} left out.")
+                    break
         failures.tell()
 
 
@@ -126,14 +130,20 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _run_group(session: Session, targets: Sequence[Target], failures: _Failures) -> None:
-    """Analyse sources at the same time; one that ends or fails leaves, the others go on."""
+def _run_group(session: Session, targets: Sequence[Target], failures: _Failures) -> bool:
+    """Analyse sources at the same time; one that ends or fails leaves, the others go on.
+
+    Returns:
+        Whether a viewer has ended the run.
+    """
     lanes: list[Lane] = []
     news = Condition()
     with ExitStack() as unfinished:  # what an interrupt leaves open is closed, all of it
         for target in targets:
             try:
                 lanes.append(unfinished.enter_context(Lane(session, target, news)))
+            except DisplayError:  # the same for every source
+                raise
             except FervidError as error:
                 session.outputs.fail(target, error)
                 failures.note(error)
@@ -145,6 +155,9 @@ def _run_group(session: Session, targets: Sequence[Target], failures: _Failures)
                     if lane.ready and not _step(lane, failures):
                         lanes.remove(lane)
                 display.update(partial(snapshots, shown))
+                if any(lane.quit for lane in shown):
+                    return True
+    return False
 
 
 def _wait(lanes: Sequence[Lane], news: Condition) -> None:

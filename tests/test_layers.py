@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = {
-    0: ("errors", "interrupt", "console", "deadline", "pace"),
+    0: ("errors", "interrupt", "console", "deadline", "pace", "window_process"),
     1: ("records", "config", "card"),
     2: (
         *("media", "containers", "upright", "cut_off", "capture", "source", "pipe", "seeking"),
@@ -18,10 +18,11 @@ LAYERS = {
         *("faces", "tracks", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         *("network", "anonymize", "folders"),
+        *("controls", "overlay", "snapshots", "window_link", "window"),
     ),
     3: ("prefetch", "checkpoint", "adcam", "backends", "sinks"),
     4: (
-        *("pipeline", "dashboard", "expand"),
+        *("pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "replay", "results"),
     ),
     5: ("lane", "run", "recover", "settings"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from fervid.doctor import Finding, engines, machine, packages
+from fervid.window import display_problem
 
 Findings = Finding | Iterable[Finding]
 
@@ -51,9 +52,7 @@ def _checks(model: Path | None) -> Mapping[str, Callable[[], Findings]]:
         "Faces": lambda: [_detector("short"), _detector("full")],
         "Model": lambda: _model(model),
         "Configuration": _configuration,
-        "Display": lambda: machine.check_display(
-            sys.platform, os.environ, machine.display_problem()
-        ),
+        "Display": lambda: machine.check_display(sys.platform, os.environ, display_problem()),
         "Cameras": lambda: machine.check_cameras(sys.platform, machine.camera_devices()),
         "Disk": lambda: machine.check_disk(shutil.disk_usage(".").free, str(Path.cwd())),
         "Memory": _memory,

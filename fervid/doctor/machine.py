@@ -1,18 +1,14 @@
 """The machine around fervid: display, cameras, disk, memory, terminal, telemetry."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fervid.doctor import Finding
 
-OPEN_WITHIN_S = 20
 LOW_DISK = LOW_MEMORY = 10**9  # bytes
 # A minute of annotated video in 640 x 360 is about 5 MB; a run takes about 600 MB of memory.
 SMALL_TERMINAL = (60, 20)
-_PROBE = "import cv2; cv2.namedWindow('fervid'); cv2.destroyAllWindows()"
 
 
 def check_display(system: str, environment: Mapping[str, str], problem: str) -> Finding:
@@ -32,25 +28,6 @@ def check_display(system: str, environment: Mapping[str, str], problem: str) -> 
         found = f"no window opens{f' on {place}' if place else ''}: {problem}"
         return Finding("Display", "note", found, "check DISPLAY; --no-window needs none")
     return Finding("Display", "ok", f"a window opens{f' on {place}' if place else ''}")
-
-
-def display_problem() -> str:
-    """Why no window can be opened here; empty if one can.
-
-    It is tried in a process of its own: without a working display OpenCV ends the process.
-    """
-    command = [sys.executable, "-c", _PROBE]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=OPEN_WITHIN_S
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"it does not answer ({type(error).__name__})"
-    if done.returncode == 0:
-        return ""
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    lines.append(f"its process ended with code {done.returncode}")
-    return next((line for line in lines if "display" in line.lower()), lines[-1])[:160]
 
 
 def check_cameras(system: str, devices: Sequence[tuple[str, bool]]) -> Finding:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -81,6 +83,16 @@ def test_the_status_line_shows_the_noise():
     clean, noisy = (draw(frame(), result([], kind=kind)) for kind in ("clean", "speckle"))
     assert (clean[:340] == 90).all()
     assert (clean[345:] != noisy[345:]).any()
+
+
+def test_the_status_line_names_unusual_maps():
+    plain, same, other = (
+        draw(frame(), replace(result([]), cam=cam)) for cam in ("", "adaptive_fused", "gradcam")
+    )
+    assert (plain == same).all()
+    assert (plain[345:] != other[345:]).any()
+    unseen = draw(frame(), replace(result([]), cam="gradcam"), heatmap=False)
+    assert (plain == unseen).all()
 
 
 def test_bars_never_cover_a_face():

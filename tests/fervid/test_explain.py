@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fervid.explain import HeatmapStream, ProbabilityStream, TrackAverage
+from fervid.explain import HeatmapStream, ProbabilityStream, TrackAverage, map_note
 
 
 def one(*values):
@@ -133,3 +133,28 @@ def test_a_single_hot_cell_is_shown():
     heat = HeatmapStream().update(cams, ids(0), 0.0)
     assert heat[0, 2, 2] == 1
     assert heat.sum() == 1
+
+
+def test_a_second_value_for_the_same_time_takes_the_firsts_place():
+    twice, once = TrackAverage(0.5, 1.0), TrackAverage(0.5, 1.0)
+    for stream in (twice, once):
+        stream.update(one(1, 0), ids(3), 0.0)
+    twice.update(one(0.7, 0.3), ids(3), 0.2)
+    for time_s in (0.2, 0.4):
+        np.testing.assert_array_equal(
+            twice.update(one(0, 1), ids(3), time_s), once.update(one(0, 1), ids(3), time_s)
+        )
+
+
+@pytest.mark.parametrize(
+    ("cam", "target", "note"),
+    [
+        ("", "", ""),
+        ("adaptive_fused", "", ""),
+        ("gradcam", "", "map gradcam"),
+        ("gradcam_fused", "sad", "map gradcam fused of sad"),
+        ("adaptive_fused", "happy", "map of happy"),
+    ],
+)
+def test_unusual_maps_are_named(cam, target, note):
+    assert map_note(cam, target) == note

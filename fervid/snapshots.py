@@ -1,0 +1,82 @@
+"""Single pictures that a viewer keeps: one PNG each, and never in the place of another file."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import cv2
+
+from fervid.draw import U8, draw
+from fervid.errors import SinkError
+from fervid.records import Frame, FrameResult
+
+Paint = Callable[[Frame, FrameResult, bool], U8]  # the last: with heatmaps
+LONGEST = 120  # bytes of a label in a file's name
+
+
+def annotated(frame: Frame, result: FrameResult, heatmap: bool) -> U8:
+    """The frame with everything drawn over it."""
+    return draw(frame.bgr, result, heatmap=heatmap)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """Where snapshots of one source go, and what is on them.
+
+    Attributes:
+        folder: made when the first one is saved.
+        label: of the source.
+        allowed: whether pictures may be written at all.
+        paint: makes the picture that is saved, which need not be the one in the window.
+    """
+
+    folder: Path
+    label: str
+    allowed: bool = True
+    paint: Paint = annotated
+
+    def save(self, frame: Frame, result: FrameResult, heatmap: bool) -> Path:
+        """Save one picture under a name that no file has; returns its path.
+
+        Raises:
+            SinkError: it cannot be written; nothing is left of it.
+        """
+        done, png = cv2.imencode(".png", self.paint(frame, result, heatmap))
+        stem = f"{file_name(self.label)}-{frame.index}"
+        if not done:
+            raise SinkError(f"The snapshot {stem} cannot be made into a PNG.", stem)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return _write_new(self.folder, stem, png.tobytes())
+        except OSError as error:
+            raise SinkError(
+                f"The snapshot {self.folder / stem}.png cannot be written ({error.strerror}); "
+                "choose another folder with -o.",
+                str(self.folder),
+            ) from error
+
+
+def _write_new(folder: Path, stem: str, content: bytes) -> Path:
+    for number in count(1):
+        path = folder / f"{stem}{f'-{number}' if number > 1 else ''}.png"
+        try:
+            with path.open("xb") as file:
+                try:
+                    file.write(content)
+                    file.flush()
+                except OSError:
+                    path.unlink()
+                    raise
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError("count() has no end")
+
+
+def file_name(label: str) -> str:
+    """A source's label as a file name: no scheme, no suffix, and only what every system allows."""
+    name = label.partition("://")[2] or re.sub(r"\.\w{1,5}$", "", label)
+    name = re.sub(r"[^\w.-]+", "-", name).strip("-.")
+    return name.encode()[:LONGEST].decode(errors="ignore") or "picture"
