@@ -98,7 +98,7 @@ class Pipeline:
             noise = self._meter.update(frame.bgr)
         with watch.stage("faces"):
             faces = largest(self._detector.detect(frame.bgr, noise), self._config.faces.max_faces)
-            faces = self._tracker.update(faces, frame.time_s)
+            faces = self._tracker.update(faces, frame.time_s, frame.bgr)
         name = self._filter_name(noise)
         with watch.stage("crops"):
             images, crops, eta = self._crop(frame, faces, noise, name)

@@ -13,7 +13,7 @@ LAYERS = {
     1: ("records", "config", "card"),
     2: (
         *("media", "containers", "upright", "cut_off", "capture"),
-        *("faces", "tracks", "corruptions", "filters", "crops"),
+        *("faces", "tracks", "appearance", "assignment", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         "network",
     ),
