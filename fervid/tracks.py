@@ -76,6 +76,15 @@ def forecast(track: _Track, wait_s: float) -> _Forecast:
     )
 
 
+def _renewed(old: F32 | None, new: F32 | None, wait_s: float) -> F32 | None:
+    """The remembered looks after `wait_s` seconds; a face that cannot be told leaves the old."""
+    if new is None or not new.any():
+        return old
+    if old is None or not old.any():
+        return new
+    return old + np.float32(1 - math.exp(-wait_s / RENEW_S)) * (new - old)
+
+
 class FaceTracker:
     """Gives faces ids that last.
 
@@ -169,9 +178,7 @@ class FaceTracker:
         total = ahead.p_place + JITTER**2
         gain, gain_v = ahead.p_place / total, ahead.p_both / total
         off = centre - ahead.centre
-        if look is not None and old.look is not None:
-            share = np.float32(1 - math.exp(-(self._time_s - old.seen_s) / RENEW_S))
-            look = old.look + share * (look - old.look)
+        look = _renewed(old.look, look, self._time_s - old.seen_s)
         self._tracks[track_id] = _Track(
             ahead.centre + gain * off,
             ahead.velocity + gain_v * off,
@@ -180,5 +187,5 @@ class FaceTracker:
             (1 - gain) * ahead.p_both,
             ahead.p_velocity - gain_v * ahead.p_both,
             self._time_s,
-            look if look is not None else old.look,
+            look,
         )

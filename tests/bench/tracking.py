@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from fervid.faces import FaceDetector
+from tests.bench.tracking_actors import MIXED_CAST, ROOM_CAST, Actor, actors
 from tests.bench.tracking_candidates import Make, candidates
 from tests.bench.tracking_clips import ASKED_FOR, Sequence, read_clips, thinned
 from tests.bench.tracking_metrics import Score, score
 from tests.bench.tracking_report import markdown
-from tests.bench.tracking_scenes import MIXED_CAST, ROOM_CAST, Actor, actors, film, scenes
+from tests.bench.tracking_scenes import film, scenes
 
 SCENE_SCORE = 0.35  # faces in the one room are dim: at .5 the detector loses most of one of them
 LOST = (0.0, 0.3)  # shares of the detections that are taken away

@@ -124,6 +124,16 @@ def test_a_cut_to_another_person_gives_another_id_at_once():
     assert other.track_ids.tolist() == [1]
 
 
+def test_a_face_that_was_hidden_by_another_box_is_known_afterwards():
+    """While boxes share most of their pixels nothing is learned of either one's looks."""
+    tracker, bgr = FaceTracker(), painted((60, 60, SKIN))
+    for k in range(30):
+        doubled = [(60, 60), (66, 60)] if k >= 15 else [(60, 60)]
+        out = tracker.update(faces(*doubled), k / 30, bgr).track_ids.tolist()
+    moved = painted((66, 62, SKIN))
+    assert tracker.update(faces((66, 62)), 2.4, moved).track_ids.tolist() == out[:1]
+
+
 def test_a_lamp_that_goes_out_changes_no_id():
     tracker, bgr = FaceTracker(), painted((50, 50, SKIN))
     stay(tracker, (50, 50), bgr=bgr)
