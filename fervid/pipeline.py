@@ -102,7 +102,7 @@ class Pipeline:
             noise = self._meter.update(frame.bgr)
         with watch.stage("faces"):
             faces = largest(self._detector.detect(frame.bgr, noise), self._config.faces.max_faces)
-            faces = self._tracker.update(faces, frame.time_s)
+            faces = self._tracker.update(faces, frame.time_s, frame.bgr)
         self._last = frame, noise, faces
         return self._judge(watch, view or View.of(self._config), dropped)
 

@@ -15,7 +15,7 @@ LAYERS = {
         *("media", "containers", "upright", "cut_off", "capture", "source", "pipe", "seeking"),
         *("images", "thinning", "region", "cameras", "silence", "nearest", "codecs"),
         *("streams", "refusals", "logins"),
-        *("faces", "tracks", "corruptions", "filters", "crops"),
+        *("faces", "tracks", "appearance", "assignment", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         *("network", "anonymize", "folders"),
         *("controls", "overlay", "snapshots", "window_link", "window"),
