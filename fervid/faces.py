@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from fervid.errors import ModelLoadError
 from fervid.filters import gaussian_by_level, impulse_median
+from fervid.noise import estimate_noise
 from fervid.records import F32, Faces, Noise
 
 U8 = NDArray[np.uint8]
@@ -172,18 +173,20 @@ class FaceDetector:
         with _stderr_to_log():
             self._detector.close()
 
-    def detect(self, bgr: U8, noise: Noise) -> Faces:
+    def detect(self, bgr: U8, noise: Noise | None = None) -> Faces:
         """The faces of one frame.
 
         Args:
             bgr: uint8 (H, W, 3).
-            noise: of that frame; it decides on the picture and the score that are used.
+            noise: of that frame; it decides on the picture and the score that are used. None
+                measures it.
 
         Returns:
             Faces by falling score, boxes clipped to the frame, all track ids -1.
         """
         import mediapipe as mp
 
+        noise = estimate_noise(bgr) if noise is None else noise
         picture, _ = detector_picture(bgr, noise)
         rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
         found = self._detector.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb))

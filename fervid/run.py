@@ -1,18 +1,19 @@
 """A whole run: the only loop, and the only place that wires the parts together."""
 
+import dataclasses
 import hashlib
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 
 from fervid import __version__
-from fervid.backends import Backend, open_backend
+from fervid.backends import Backend, model_file, open_backend
 from fervid.capture import Source, open_source
 from fervid.config import RunConfig
 from fervid.console import say
@@ -27,19 +28,56 @@ from fervid.records import FrameResult
 from fervid.sinks import RunHeader, Sink
 from fervid.stats import RunStats
 
-DEFAULT_MODEL = "fervid-int8.onnx"
-
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """What all sources of a run share; `digest` is the hash of the model's file."""
+    """What all sources of a run share; `digest` is the hash of the model's file.
+
+    `sinks` are the caller's own, which get the results of every source.
+    """
 
     config: RunConfig
     backend: Backend
     digest: str
+    sinks: Sequence[Sink]
     stderr: Console
     stdout: TextIO
     clock: Callable[[], float]
+
+
+def analyse(
+    source: str | Path,
+    config: RunConfig | None = None,
+    *,
+    out: str | Path | None = None,
+    sinks: Sequence[Sink] = (),
+    backend: Backend | None = None,
+) -> dict[str, Any]:
+    """Analyse one source and write what is asked for, as the command line does; prints nothing.
+
+    Args:
+        source: a file, a URL or a camera ("camera:0").
+        config: of the run; its sources are left aside. None for the defaults.
+        out: folder for the outputs, instead of `config.output.out`; None there too writes none.
+        sinks: outputs of your own; they are closed at the end.
+        backend: a network of your own; it stays open. None opens the one that `config` names.
+
+    Returns:
+        The figures of summary.json.
+
+    Raises:
+        ConfigError: an output exists and may not be overwritten.
+        FervidError: the source, the model or an output failed; the outputs are closed and hold
+            what was analysed until then.
+    """
+    config = config or RunConfig()
+    output = config.output if out is None else dataclasses.replace(config.output, out=Path(out))
+    config = dataclasses.replace(
+        config, sources=(str(source),), camera=(), quiet=True, output=output
+    )
+    silent = Console(stderr=True, quiet=True)
+    (summary,) = run(config, stderr=silent, stdout=sys.stdout, sinks=sinks, backend=backend)
+    return summary
 
 
 def run(
@@ -48,7 +86,9 @@ def run(
     stderr: Console,
     stdout: TextIO,
     clock: Callable[[], float] = time.monotonic,
-) -> None:
+    sinks: Sequence[Sink] = (),
+    backend: Backend | None = None,
+) -> list[dict[str, Any]]:
     """Analyse every source of a configuration, one after the other.
 
     Args:
@@ -56,40 +96,51 @@ def run(
         stderr: for people: the dashboard and what is said at the end.
         stdout: for data that were asked for with `-`.
         clock: seconds, for rates and the display.
+        sinks: more outputs, which get the results of all sources; closed at the end.
+        backend: a network that stays open; None opens the one that `config` names.
+
+    Returns:
+        The figures of each source.
 
     Raises:
         FervidError: a source, the model or an output failed; outputs are closed and readable. With
             several sources the others are still analysed, and the error at the end counts.
         KeyboardInterrupt: interrupted; outputs are closed and readable.
     """
-    sources = config.all_sources()
-    targets = plan(config, sources)
+    figures: list[dict[str, Any]] = []
     failed: list[FervidError] = []
-    with _model_file(config) as path:
-        options = config.model
-        with closing(open_backend(path, options.device, options.threads)) as backend:
-            session = _Session(config, backend, _sha256(path), stderr, stdout, clock)
-            for target in targets:
-                try:
-                    _run_source(session, target)
-                except FervidError as error:
-                    if len(targets) == 1:
-                        raise
-                    failed.append(error)
-                    say(stderr, error)
+    with ExitStack() as closed:
+        for sink in sinks:
+            closed.callback(sink.close)
+        targets = plan(config, config.all_sources())
+        opened, digest = closed.enter_context(_network(config, backend))
+        session = _Session(config, opened, digest, sinks, stderr, stdout, clock)
+        for target in targets:
+            try:
+                figures.append(_run_source(session, target))
+            except FervidError as error:
+                if len(targets) == 1:
+                    raise
+                failed.append(error)
+                say(stderr, error)
     if failed:
         others = "; the others are done" if len(failed) < len(targets) else ""
         raise FervidError(f"{len(failed)} of {len(targets)} sources failed{others}.")
+    return figures
 
 
 @contextmanager
-def _model_file(config: RunConfig) -> Iterator[Path]:
-    """The model's file: the one that was named, or the one that comes with fervid."""
-    if config.model.model is not None:
-        yield config.model.model
-    else:
-        with as_file(files("fervid") / "models" / DEFAULT_MODEL) as path:
-            yield path
+def _network(config: RunConfig, given: Backend | None) -> Iterator[tuple[Backend, str]]:
+    """The network and the hash of its file, "" for one that was given, which is not closed."""
+    if given is not None:
+        yield given, ""
+        return
+    options = config.model
+    with (
+        model_file(options.model) as path,
+        closing(open_backend(path, options.device, options.threads)) as backend,
+    ):
+        yield backend, _sha256(path)
 
 
 def _sha256(path: Path) -> str:
@@ -97,7 +148,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _run_source(session: _Session, target: Target) -> None:
+def _run_source(session: _Session, target: Target) -> dict[str, Any]:
     """Analyse one source; its summary is written also when it fails half-way."""
     config, card = session.config, session.backend.card
     stats = RunStats(session.clock)
@@ -116,21 +167,26 @@ def _run_source(session: _Session, target: Target) -> None:
                 Prefetch(source) as frames,
                 display,
             ):
-                for result, more_ms in _results(frames, pipeline, sinks, config.explain.heatmap):
+                every = [*sinks, *session.sinks]
+                for result, more_ms in _results(frames, pipeline, every, config.explain.heatmap):
                     stats.observe(result, more_ms)
                     display.update(lambda: stats.snapshot(source.info))
         except BaseException:
             with suppress(SinkError):  # the first error is the one to tell
                 _summarise(target, header, stats, source)
             raise
-        _summarise(target, header, stats, source)
+        return _summarise(target, header, stats, source)
 
 
-def _summarise(target: Target, header: RunHeader, stats: RunStats, source: Source) -> None:
-    """Write the summary, if one is wanted and the outputs could be opened."""
+def _summarise(
+    target: Target, header: RunHeader, stats: RunStats, source: Source
+) -> dict[str, Any]:
+    """Return the figures, written if that is wanted and the outputs could be opened."""
+    figures = {**stats.summary(), "damaged": source.damaged}
     if target.summary is not None and target.summary.parent.is_dir():
         with held_interrupt():
-            write_summary(target.summary, header, {**stats.summary(), "damaged": source.damaged})
+            write_summary(target.summary, header, figures)
+    return figures
 
 
 def _results(

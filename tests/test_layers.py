@@ -17,7 +17,7 @@ LAYERS = {
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         "network",
     ),
-    3: ("prefetch", "checkpoint", "adcam", "backends", "sinks"),
+    3: ("prefetch", "frames", "checkpoint", "adcam", "backends", "sinks"),
     4: ("pipeline", "dashboard", "outputs"),
     5: ("run",),
     6: ("cli",),
