@@ -6,7 +6,6 @@ Nothing here draws or writes; whoever wants another order uses the stages by the
 """
 
 import time
-import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from types import TracebackType
@@ -46,8 +45,8 @@ class Pipeline:
     """Analyses frames in order, source after source; a context manager.
 
     It remembers the last frames' noise and the tracks, all of it for a stated number of seconds or
-    frames. What it opens it closes: at the end of its context, by `close`, or when nobody holds it
-    any more. What it was given is the caller's and stays open.
+    frames. What it opened itself is closed with it, or when nobody holds it any more; what it was
+    given is the caller's and stays open.
 
     Args:
         config: of the run; None for the defaults.
@@ -75,10 +74,15 @@ class Pipeline:
             if detector is None:
                 detector = FaceDetector(faces.detector, faces.min_score, faces.min_face_px)
                 opened.callback(detector.close)
-            self._close = weakref.finalize(self, opened.pop_all().close)
+            self._opened, self._closed = opened.pop_all(), False
         self._backend, self._detector, self._clock = backend, detector, clock
         self._card = backend.card
         self.forget()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The model's classes, in the order of all probabilities."""
+        return self._card.classes
 
     def forget(self) -> None:
         """Forget the frames so far, as before another source; track ids start from 0 again."""
@@ -101,7 +105,8 @@ class Pipeline:
 
     def close(self) -> None:
         """Close what the pipeline opened itself; closing twice is harmless."""
-        self._close()
+        self._closed = True
+        self._opened.close()
 
     def run(self, source: Footage) -> Generator[FrameResult, None, None]:
         """Analyse a source from its start, frame after frame.
@@ -144,7 +149,7 @@ class Pipeline:
         Raises:
             ValueError: the pipeline is closed.
         """
-        if not self._close.alive:
+        if self._closed:
             raise ValueError("The pipeline is closed; make a new one.")
         watch = Stopwatch(self._clock)
         with watch.stage("noise"):
