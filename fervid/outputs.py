@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -153,13 +153,14 @@ def _close(sinks: Sequence[Sink], *, quiet: bool) -> None:
         raise errors[0]
 
 
-def write_summary(path: Path, header: RunHeader, figures: dict[str, Any]) -> None:
-    """Write summary.json.
+def summary_record(header: RunHeader, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """What summary.json holds.
 
-    Raises:
-        SinkError: it cannot be written.
+    Args:
+        header: of the run.
+        figures: as RunStats.summary() gives them.
     """
-    content = {
+    return {
         "fervid": header.version,
         "source": header_record(header)["source"]["uri"],
         "model": header.model,
@@ -167,7 +168,15 @@ def write_summary(path: Path, header: RunHeader, figures: dict[str, Any]) -> Non
         **figures,
         "config": header.config,
     }
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
+    """Write summary.json.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
     try:
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:

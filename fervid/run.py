@@ -19,9 +19,9 @@ from fervid.config import RunConfig
 from fervid.console import say
 from fervid.dashboard import open_display
 from fervid.draw import draw
-from fervid.errors import FervidError, SinkError
+from fervid.errors import ConfigError, FervidError, SinkError
 from fervid.interrupt import held_interrupt
-from fervid.outputs import Target, open_sinks, plan, write_summary
+from fervid.outputs import Target, open_sinks, plan, summary_record, write_summary
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
 from fervid.records import FrameResult
@@ -46,38 +46,39 @@ class _Session:
 
 
 def analyse(
-    source: str | Path,
+    *sources: str | Path,
     config: RunConfig | None = None,
-    *,
     out: str | Path | None = None,
     sinks: Sequence[Sink] = (),
     backend: Backend | None = None,
-) -> dict[str, Any]:
-    """Analyse one source and write what is asked for, as the command line does; prints nothing.
+) -> list[dict[str, Any]]:
+    """Analyse sources and write what is asked for, as the command line does; prints nothing.
 
     Args:
-        source: a file, a URL or a camera ("camera:0").
-        config: of the run; its sources are left aside. None for the defaults.
+        sources: as the command line takes them; none: those of `config`.
+        config: of the run; None for the defaults.
         out: folder for the outputs, instead of `config.output.out`; None there too writes none.
-        sinks: outputs of your own; they are closed at the end.
-        backend: a network of your own; it stays open. None opens the one that `config` names.
+        sinks: outputs of your own, which get the results of all sources; closed at the end.
+        backend: a network of your own, which stays open; None opens the one that `config` names.
 
     Returns:
-        The figures of summary.json.
+        What summary.json holds, for each source.
 
     Raises:
-        ConfigError: an output exists and may not be overwritten.
-        FervidError: the source, the model or an output failed; the outputs are closed and hold
-            what was analysed until then.
+        ConfigError: there is no source, or an output exists and may not be overwritten.
+        FervidError: a source, the model or an output failed; the outputs are closed and hold what
+            was analysed until then. With several sources the others are still analysed.
     """
-    config = config or RunConfig()
-    output = config.output if out is None else dataclasses.replace(config.output, out=Path(out))
-    config = dataclasses.replace(
-        config, sources=(str(source),), camera=(), quiet=True, output=output
-    )
+    config = dataclasses.replace(config or RunConfig(), quiet=True)
+    if sources:
+        config = dataclasses.replace(config, sources=tuple(map(str, sources)), camera=())
+    if out is not None:
+        output = dataclasses.replace(config.output, out=Path(out))
+        config = dataclasses.replace(config, output=output)
+    if not config.all_sources():
+        raise ConfigError("There is no source; name one, or give it to the RunConfig.", "sources")
     silent = Console(stderr=True, quiet=True)
-    (summary,) = run(config, stderr=silent, stdout=sys.stdout, sinks=sinks, backend=backend)
-    return summary
+    return run(config, stderr=silent, stdout=sys.stdout, sinks=sinks, backend=backend)
 
 
 def run(
@@ -100,14 +101,14 @@ def run(
         backend: a network that stays open; None opens the one that `config` names.
 
     Returns:
-        The figures of each source.
+        What summary.json holds, for each source.
 
     Raises:
         FervidError: a source, the model or an output failed; outputs are closed and readable. With
             several sources the others are still analysed, and the error at the end counts.
         KeyboardInterrupt: interrupted; outputs are closed and readable.
     """
-    figures: list[dict[str, Any]] = []
+    summaries: list[dict[str, Any]] = []
     failed: list[FervidError] = []
     with ExitStack() as closed:
         for sink in sinks:
@@ -117,7 +118,7 @@ def run(
         session = _Session(config, opened, digest, sinks, stderr, stdout, clock)
         for target in targets:
             try:
-                figures.append(_run_source(session, target))
+                summaries.append(_run_source(session, target))
             except FervidError as error:
                 if len(targets) == 1:
                     raise
@@ -126,7 +127,7 @@ def run(
     if failed:
         others = "; the others are done" if len(failed) < len(targets) else ""
         raise FervidError(f"{len(failed)} of {len(targets)} sources failed{others}.")
-    return figures
+    return summaries
 
 
 @contextmanager
@@ -181,12 +182,12 @@ def _run_source(session: _Session, target: Target) -> dict[str, Any]:
 def _summarise(
     target: Target, header: RunHeader, stats: RunStats, source: Source
 ) -> dict[str, Any]:
-    """Return the figures, written if that is wanted and the outputs could be opened."""
-    figures = {**stats.summary(), "damaged": source.damaged}
+    """Return the summary, written if that is wanted and the outputs could be opened."""
+    summary = summary_record(header, {**stats.summary(), "damaged": source.damaged})
     if target.summary is not None and target.summary.parent.is_dir():
         with held_interrupt():
-            write_summary(target.summary, header, figures)
-    return figures
+            write_summary(target.summary, summary)
+    return summary
 
 
 def _results(

@@ -34,8 +34,8 @@ class Mirrored:
 
 def main(clip: str) -> None:
     with closing(fervid.open_backend()) as network:
-        plain = fervid.analyse(clip, backend=network)
-        both = fervid.analyse(clip, backend=Mirrored(network))
+        (plain,) = fervid.analyse(clip, backend=network)
+        (both,) = fervid.analyse(clip, backend=Mirrored(network))
     print(f"{clip}: {plain['labels']}\nwith mirror images: {both['labels']}")
 
 

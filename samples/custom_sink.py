@@ -33,7 +33,7 @@ class ChangeLog:
 
 
 def main(clip: str, path: str) -> None:
-    summary = fervid.analyse(clip, sinks=[ChangeLog(Path(path))])
+    (summary,) = fervid.analyse(clip, sinks=[ChangeLog(Path(path))])
     print(f"{clip}: {summary['frames']} frames, {summary['faces']} faces -> {path}")
 
 
