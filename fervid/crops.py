@@ -87,7 +87,11 @@ def crop_boxes(boxes: F32, card: ModelCard) -> F32:
 
 
 def crop_faces(
-    bgr: U8, boxes: F32, card: ModelCard, filter_fn: Filter, level: float
+    bgr: U8,
+    boxes: F32,
+    card: ModelCard,
+    filter_fn: Filter = filters.no_filter,
+    level: float = 0.0,
 ) -> tuple[F32, U8]:
     """Cut faces out of a frame and make them the network's input.
 

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator
 from importlib import resources
 from typing import Any, Literal, Self
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from fervid.errors import ModelLoadError
 from fervid.filters import gaussian_by_level, impulse_median
+from fervid.noise import estimate_noise
 from fervid.records import F32, Faces, Noise
 
 U8 = NDArray[np.uint8]
@@ -140,6 +142,21 @@ def _suppress(boxes: F32, scores: F32) -> NDArray[np.intp]:
     return np.array(kept, np.intp)
 
 
+def _close_detector(detector: Any) -> None:
+    """Release MediaPipe's graph and thread; at Python's exit the thread has gone already.
+
+    Then the process frees the rest, and the handle is forgotten so that MediaPipe's own `__del__`
+    does not print a traceback.
+    """
+    with _stderr_to_log():
+        try:
+            detector.close()
+        except RuntimeError as error:
+            if "shutdown" not in str(error):
+                raise
+            detector._handle = None  # noqa: SLF001
+
+
 class FaceDetector:
     """BlazeFace, open until `close`; a context manager.
 
@@ -160,6 +177,7 @@ class FaceDetector:
         self._score = SCORE_CLEAN if score is None else score
         self._min_face_px = min_face_px
         self._detector = _open_detector(model, min(self._score, SCORE_NOISY))
+        self._close = weakref.finalize(self, _close_detector, self._detector)
 
     def __enter__(self) -> Self:
         return self
@@ -169,21 +187,27 @@ class FaceDetector:
 
     def close(self) -> None:
         """Release MediaPipe's graph and thread; closing twice is harmless."""
-        with _stderr_to_log():
-            self._detector.close()
+        self._close()
 
-    def detect(self, bgr: U8, noise: Noise) -> Faces:
+    def detect(self, bgr: U8, noise: Noise | None = None) -> Faces:
         """The faces of one frame.
 
         Args:
             bgr: uint8 (H, W, 3).
-            noise: of that frame; it decides on the picture and the score that are used.
+            noise: of that frame; it decides on the picture and the score that are used. None
+                measures it.
 
         Returns:
             Faces by falling score, boxes clipped to the frame, all track ids -1.
+
+        Raises:
+            ValueError: the detector is closed.
         """
         import mediapipe as mp
 
+        if not self._close.alive:
+            raise ValueError("The face detector is closed; make a new one.")
+        noise = estimate_noise(bgr) if noise is None else noise
         picture, _ = detector_picture(bgr, noise)
         rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
         found = self._detector.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb))

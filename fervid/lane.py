@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Condition
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from fervid.outputs import Target, summary_record
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
 from fervid.records import Frame, FrameResult, Snapshot
-from fervid.sinks import RunHeader
+from fervid.sinks import RunHeader, Sink
 from fervid.snapshots import annotated
 from fervid.stats import RunStats
 from fervid.viewer import Viewer, snapshots_for, window_for
@@ -37,7 +37,11 @@ from fervid.writing import RunOutputs
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What all sources of a run share; `digest` is the hash of the model's file."""
+    """What all sources of a run share.
+
+    `digest` is the hash of the model's file, `sinks` are outputs that get the results of every
+    source, and `summaries` collects what is known of those that have ended.
+    """
 
     config: RunConfig
     backend: Backend
@@ -47,6 +51,8 @@ class Session:
     clock: Callable[[], float]
     outputs: RunOutputs
     logins: Logins
+    sinks: Sequence[Sink] = ()
+    summaries: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Lane:
@@ -80,7 +86,8 @@ class Lane:
             self.info = replace(self._source.info, label=label or self._source.info.label)
             self._header = self._describe(session)
             self._viewer = parts.enter_context(self._open_viewer(news))
-            self._sinks = parts.enter_context(session.outputs.sinks(target, self._header))
+            own = parts.enter_context(session.outputs.sinks(target, self._header))
+            self._sinks = [*own, *session.sinks]
             self._pipeline = parts.enter_context(Pipeline(session.config, session.backend))
             self._frames = parts.enter_context(Prefetch(self._source, news=news))
             self._parts = parts.pop_all()
@@ -215,6 +222,7 @@ class Lane:
         why = "interrupted" if isinstance(error, KeyboardInterrupt) else error and str(error)
         figures = {**self._stats.summary(), "damaged": self._source.damaged, "error": why}
         summary = summary_record(self._header, figures)
+        self._session.summaries.append(summary)
         with held_interrupt(), suppress(*([SinkError] if error else [])):
             self._session.outputs.add(self._target, summary)
 

@@ -2,24 +2,25 @@
 
     noise of the frame -> faces -> tracks -> filter and crop -> eta -> network -> smooth and explain
 
-Nothing here reads, draws or writes; whoever wants another order uses the stages by themselves.
+Nothing here draws or writes; whoever wants another order uses the stages by themselves.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from fervid.backends import Backend
+from fervid.backends import Backend, open_backend
 from fervid.config import LabelConfig, RunConfig
 from fervid.controls import View
 from fervid.crops import crop_boxes, crop_faces, residual_noise
 from fervid.explain import HeatmapStream, ProbabilityStream, aligned
 from fervid.faces import FaceDetector
 from fervid.filters import PAPER_CHOICE, FilterName, choose_filter, get_filter
+from fervid.frames import Footage, open_frames
 from fervid.labels import calibrate, doubts
 from fervid.noise import NoiseMeter
 from fervid.records import CAM_NAMES, F32, Faces, Frame, FrameResult, ModelOutput, Noise, Timings
@@ -42,37 +43,57 @@ class Stopwatch:
 
 
 class Pipeline:
-    """Analyses the frames of one source, in order; a context manager.
+    """Analyses frames in order, source after source; a context manager.
 
     It remembers the last frames' noise and the tracks, all of it for a stated number of seconds or
-    frames. The backend is the caller's and stays open; the detector is closed with the pipeline.
+    frames. What it opened itself is closed with it, or when nobody holds it any more; what it was
+    given is the caller's and stays open.
 
     Args:
-        config: of the run.
-        backend: the network.
+        config: of the run; None for the defaults.
+        backend: the network; None opens the model that `config` names, or fervid's own.
         detector: None opens the one that `config` names.
         clock: seconds, for the timings.
+
+    Raises:
+        ModelError: a model cannot be opened.
     """
 
     def __init__(
         self,
-        config: RunConfig,
-        backend: Backend,
+        config: RunConfig | None = None,
+        backend: Backend | None = None,
         detector: FaceDetector | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._config, self._backend, self._clock = config, backend, clock
+        self._config = config = config or RunConfig()
+        model, faces = config.model, config.faces
+        with ExitStack() as opened:
+            if backend is None:
+                backend = open_backend(model.model, model.device, model.threads)
+                opened.callback(backend.close)
+            if detector is None:
+                detector = FaceDetector(faces.detector, faces.min_score, faces.min_face_px)
+                opened.callback(detector.close)
+            self._opened, self._closed = opened.pop_all(), False
+        self._backend, self._detector, self._clock = backend, detector, clock
         self._card = backend.card
-        faces = config.faces
-        self._detector = detector or FaceDetector(
-            faces.detector, faces.min_score, faces.min_face_px
-        )
+        self.forget()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The model's classes, in the order of all probabilities."""
+        return self._card.classes
+
+    def forget(self) -> None:
+        """Forget the frames so far, as before another source; track ids start from 0 again."""
         self._meter = NoiseMeter()
         self._tracker = FaceTracker()
-        self._probabilities = ProbabilityStream(config.labels.smooth_s)
-        self._heatmaps = HeatmapStream(config.explain.heatmap_smooth_s)
-        self._view = View.of(config)
+        self._probabilities = ProbabilityStream(self._config.labels.smooth_s)
+        self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)
+        self._view = View.of(self._config)
         self._last: tuple[Frame, Noise, Faces] | None = None
+        self._run_now = object()
 
     def __enter__(self) -> Self:
         return self
@@ -86,8 +107,40 @@ class Pipeline:
         self.close()
 
     def close(self) -> None:
-        """Close the detector; closing twice is harmless."""
-        self._detector.close()
+        """Close what the pipeline opened itself; closing twice is harmless."""
+        self._closed = True
+        self._opened.close()
+
+    def run(self, source: Footage) -> Generator[FrameResult, None, None]:
+        """Analyse a source from its start, frame after frame.
+
+        Memory stays bounded: only a few frames are held at any time. The source is closed at the
+        end, also when the loop is left early.
+
+        Args:
+            source: a file, a URL or a camera ("camera:0"); an open source; frames; or pictures
+                uint8 (H, W, 3), BGR, `config.read.fps` a second.
+
+        Raises:
+            SourceError: it cannot be opened, or cannot be read on.
+            RuntimeError: another run of this pipeline was begun before the end of this one.
+        """
+        with closing(self.frames(source)) as pairs:
+            for _, result in pairs:
+                yield result
+
+    def frames(self, source: Footage) -> Generator[tuple[Frame, FrameResult], None, None]:
+        """Analyse a source as `run` does, and return each frame, with its pixels, too."""
+        self.forget()
+        this_run = self._run_now
+        with open_frames(source, self._config.read) as frames:
+            for frame, dropped in frames:
+                if self._run_now is not this_run:
+                    raise RuntimeError(
+                        "Another run of this pipeline has begun; use a pipeline for each source "
+                        "that is analysed at the same time."
+                    )
+                yield frame, self.process(frame, dropped)
 
     def process(self, frame: Frame, dropped: int = 0, view: View | None = None) -> FrameResult:
         """Analyse one frame.
@@ -96,7 +149,12 @@ class Pipeline:
             frame: the next frame; times must not fall.
             dropped: frames lost since the last one.
             view: filter and maps, if a viewer has chosen others than the configuration's.
+
+        Raises:
+            ValueError: the pipeline is closed.
         """
+        if self._closed:
+            raise ValueError("The pipeline is closed; make a new one.")
         watch = Stopwatch(self._clock)
         with watch.stage("noise"):
             noise = self._meter.update(frame.bgr)
@@ -126,7 +184,7 @@ class Pipeline:
         with watch.stage("crops"):
             images, crops, eta = self._crop(frame, faces, noise, name)
         with watch.stage("network"):
-            output = self._run(images, eta)
+            output = self._infer(images, eta)
         with watch.stage("explain"):
             raw = calibrate(output.logits, eta, crops, self._card)
             smoothed = self._probabilities.update(raw, faces.track_ids, frame.time_s)
@@ -178,7 +236,7 @@ class Pipeline:
         eta = [residual_noise(noise, name, float(n), self._card, family) for n in sides]
         return images, crops, np.minimum(np.array(eta, np.float32), self._card.eta_max)
 
-    def _run(self, images: F32, eta: F32) -> ModelOutput:
+    def _infer(self, images: F32, eta: F32) -> ModelOutput:
         """All faces in one batch; none costs nothing."""
         n, k = len(images), len(self._card.classes)
         if n:

@@ -1,32 +1,71 @@
 """A whole run: the only loop, and the only place that wires the parts together."""
 
+import dataclasses
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
-from importlib.resources import as_file, files
 from pathlib import Path
 from threading import Condition
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 
-from fervid.backends import open_backend
-from fervid.config import RunConfig
+from fervid.backends import Backend, model_file, open_backend
+from fervid.config import RunConfig, WindowConfig
 from fervid.console import say
 from fervid.dashboard import Display, open_display
-from fervid.errors import DisplayError, FervidError
+from fervid.errors import ConfigError, DisplayError, FervidError
 from fervid.expand import expand
 from fervid.lane import Lane, Session, snapshots
 from fervid.logins import read_logins
 from fervid.outputs import Target, plan
+from fervid.sinks import Sink
 from fervid.writing import RunOutputs
 
-DEFAULT_MODEL = "fervid-int8.onnx"
 # Waiting for frames is cut into pieces, since Windows delivers Ctrl-C only between them.
 WAIT_S = 0.5
+
+
+def analyse(
+    *sources: str | Path,
+    config: RunConfig | None = None,
+    out: str | Path | None = None,
+    sinks: Sequence[Sink] = (),
+    backend: Backend | None = None,
+) -> list[dict[str, Any]]:
+    """Analyse sources and write what is asked for, as the command line does; prints nothing.
+
+    Args:
+        sources: as the command line takes them; none: those of `config`.
+        config: of the run; None for the defaults. A window is opened only if it says so.
+        out: folder for the outputs, instead of `config.output.out`; None there too writes none.
+        sinks: outputs of your own, which get the results of all sources; closed at the end.
+        backend: a network of your own, which stays open; None opens the one that `config` names.
+
+    Returns:
+        What summary.json holds, for each source.
+
+    Raises:
+        ConfigError: there is no source, or an output exists and may not be overwritten.
+        FervidError: a source, the model or an output failed; the outputs are closed and hold what
+            was analysed until then. With several sources the others are still analysed.
+    """
+    config = dataclasses.replace(config or RunConfig(), quiet=True)
+    if config.window.window is None:
+        config = dataclasses.replace(config, window=WindowConfig(window=False))
+    if sources:
+        config = dataclasses.replace(config, sources=tuple(map(str, sources)), camera=())
+    if out is not None:
+        output = dataclasses.replace(config.output, out=Path(out))
+        config = dataclasses.replace(config, output=output)
+    if not config.all_sources():
+        raise ConfigError("There is no source; name one, or give it to the RunConfig.", "sources")
+    silent = Console(stderr=True, quiet=True)
+    return run(config, stderr=silent, stdout=sys.stdout, sinks=sinks, backend=backend)
 
 
 def run(
@@ -35,7 +74,9 @@ def run(
     stderr: Console,
     stdout: TextIO,
     clock: Callable[[], float] = time.monotonic,
-) -> None:
+    sinks: Sequence[Sink] = (),
+    backend: Backend | None = None,
+) -> list[dict[str, Any]]:
     """Analyse every source of a configuration.
 
     Recordings are taken one after the other; as soon as a camera or stream is among the sources,
@@ -46,29 +87,34 @@ def run(
         stderr: for people: the dashboard and what is said at the end.
         stdout: for data that were asked for with `-`.
         clock: seconds, for rates and the display.
+        sinks: more outputs, which get the results of all sources; closed at the end.
+        backend: a network that stays open; None opens the one that `config` names.
+
+    Returns:
+        What summary.json holds, for each source, in the order in which they ended.
 
     Raises:
         FervidError: a source, the model or an output failed; outputs are closed and readable. With
             several sources the others are still analysed, and the error at the end counts.
         KeyboardInterrupt: interrupted; outputs are closed and readable.
     """
-    targets = plan(config, expand(config))
-    logins = read_logins(config.read.credentials, os.environ)
-    failures = _Failures(len(targets), stderr)
-    with (
-        RunOutputs(config, targets, stderr, stdout) as outputs,
-        model_file(config.model.model) as path,
-    ):
-        options = config.model
-        with closing(open_backend(path, options.device, options.threads)) as backend:
-            session = Session(config, backend, sha256(path), stderr, stdout, clock, outputs, logins)
-            waiting = groups(targets)
-            while waiting:
-                if _run_group(session, waiting.pop(0), failures):
-                    if waiting:
-                        say(stderr, f"Quit in the window; {len(waiting)} left out.")
-                    break
+    with ExitStack() as closed:
+        for sink in sinks:
+            closed.callback(sink.close)
+        targets = plan(config, expand(config))
+        logins = read_logins(config.read.credentials, os.environ)
+        failures = _Failures(len(targets), stderr)
+        outputs = closed.enter_context(RunOutputs(config, targets, stderr, stdout))
+        network, digest = closed.enter_context(_network(config, backend))
+        session = Session(config, network, digest, stderr, stdout, clock, outputs, logins, sinks)
+        waiting = groups(targets)
+        while waiting:
+            if _run_group(session, waiting.pop(0), failures):
+                if waiting:
+                    say(stderr, f"Quit in the window; {len(waiting)} left out.")
+                break
         failures.tell()
+    return session.summaries
 
 
 class _Failures:
@@ -115,13 +161,17 @@ def _cannot_wait(source: str) -> bool:
 
 
 @contextmanager
-def model_file(named: Path | None) -> Iterator[Path]:
-    """The model's file: the one that was named, or the one that comes with fervid."""
-    if named is not None:
-        yield named
-    else:
-        with as_file(files("fervid") / "models" / DEFAULT_MODEL) as path:
-            yield path
+def _network(config: RunConfig, given: Backend | None) -> Iterator[tuple[Backend, str]]:
+    """The network and the hash of its file, "" for one that was given, which is not closed."""
+    if given is not None:
+        yield given, ""
+        return
+    options = config.model
+    with (
+        model_file(options.model) as path,
+        closing(open_backend(path, options.device, options.threads)) as backend,
+    ):
+        yield backend, sha256(path)
 
 
 def sha256(path: Path) -> str:

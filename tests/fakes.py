@@ -51,8 +51,9 @@ class FakeSource:
         live: bool = False,
         error: Exception | None = None,
         gate: threading.Semaphore | None = None,
+        size: tuple[int, int] = (8, 6),
     ) -> None:
-        self.info = SourceInfo("fake", "fake", 8, 6, live)
+        self.info = SourceInfo("fake", "fake", *size, live)
         self.damaged = 0
         self.read = 0
         self.closed = 0
@@ -66,7 +67,8 @@ class FakeSource:
             with self.changed:
                 self.read += 1
                 self.changed.notify_all()
-            yield Frame(index, index / 25, np.full((6, 8, 3), index % 256, np.uint8))
+            shape = (self.info.height, self.info.width, 3)
+            yield Frame(index, index / 25, np.full(shape, index % 256, np.uint8))
         if self._error is not None:
             raise self._error
 

@@ -20,7 +20,7 @@ LAYERS = {
         *("network", "anonymize", "folders"),
         *("controls", "overlay", "snapshots", "window_link", "window"),
     ),
-    3: ("prefetch", "checkpoint", "adcam", "backends", "sinks"),
+    3: ("prefetch", "frames", "checkpoint", "adcam", "backends", "sinks"),
     4: (
         *("pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "replay", "results"),

@@ -3,7 +3,10 @@
 A backend is chosen by the model file's suffix and is never replaced by another one silently.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Protocol
 
@@ -44,11 +47,28 @@ BACKENDS: dict[str, str] = {
 }
 
 
-def open_backend(path: Path, device: str = "auto", threads: int = 0) -> Backend:
+DEFAULT_MODEL = "fervid-int8.onnx"
+
+
+@contextmanager
+def model_file(path: Path | None = None) -> Iterator[Path]:
+    """The file of a model: the one that was named, or the one that comes with fervid.
+
+    Args:
+        path: None for fervid's own, which may be unpacked for the time of the context.
+    """
+    if path is not None:
+        yield path
+        return
+    with as_file(files("fervid") / "models" / DEFAULT_MODEL) as own:
+        yield own
+
+
+def open_backend(path: Path | str | None = None, device: str = "auto", threads: int = 0) -> Backend:
     """Open a model file with the backend its suffix names.
 
     Args:
-        path: an .onnx or .safetensors file with a card.
+        path: an .onnx or .safetensors file with a card; None for the model that comes with fervid.
         device: "auto" or "cpu" or "cuda".
         threads: threads inside the backend; 0 leaves the choice to the library.
 
@@ -58,6 +78,11 @@ def open_backend(path: Path, device: str = "auto", threads: int = 0) -> Backend:
         CardError: it has no card.
         BackendMissing: the library that runs it is not installed.
     """
+    with model_file(None if path is None else Path(path)) as file:
+        return _open(file, device, threads)
+
+
+def _open(path: Path, device: str, threads: int) -> Backend:
     if not path.is_file():
         what = "is a folder; name a file" if path.is_dir() else "does not exist; check --model"
         raise ModelLoadError(f"The model file {path} {what}.")

@@ -94,7 +94,7 @@ def _detector(name: str) -> Finding:
 
 
 def _model(named: Path | None) -> list[Finding]:
-    from fervid.run import model_file
+    from fervid.backends import model_file
 
     with model_file(named) as path:
         return engines.check_model(path.name, lambda: engines.load_model(path))

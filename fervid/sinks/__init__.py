@@ -7,7 +7,6 @@ end, also after an error: what was written so far stays readable.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -61,7 +60,6 @@ class Sink(Protocol):
     `wants_pixels` says whether `write` needs the drawn picture.
     """
 
-    path: Path | None
     wants_pixels: bool
 
     def write(self, frame: Frame, result: FrameResult, drawn: NDArray[np.uint8] | None) -> None:
