@@ -1,8 +1,11 @@
 """Whether a file was cut off, by the sizes that its outermost parts state."""
 
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
+
+from fervid.errors import SourceReadError
 
 MP4_BOXES = (b"ftyp", b"mdat", b"wide", b"free", b"moov")
 # What else MP4 and MOV files have outermost.
@@ -11,6 +14,36 @@ EBML_HEADER, MATROSKA_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 # MPEG program streams are packs of packets, and a packet is 64 KiB at most: no packet that starts
 # in the first half of the tail reaches the end, so that two in a row must be right.
 PROGRAM_PACK, PROGRAM_PART, PROGRAM_TAIL = b"\x00\x00\x01\xba", rb"\x00\x00\x01[\xba-\xef]", 1 << 18
+# What a file may lack of the length it states, as headers round it, and count a frame too many.
+SHORT_S, SHORT_FRAMES = 0.2, 3
+
+
+def check_whole(
+    path: Path, end_s: float, promised_s: float, rate: Fraction, *, estimated: bool
+) -> None:
+    """Refuse a file of which a part is missing: it ends too early, and its own sizes say so.
+
+    Neither is enough alone. A good file may state more than its pictures last (the sound goes on,
+    the last frame stands), and one that was cut off may lack its index only.
+
+    Args:
+        path: the file.
+        end_s: when its last picture ended, in seconds.
+        promised_s: how long it states to be.
+        rate: nominal frame rate.
+        estimated: the length is not stated but estimated from what is there, as in MPEG program
+            streams.
+
+    Raises:
+        SourceReadError: the file was cut off.
+    """
+    short = promised_s - end_s > max(SHORT_S, float(SHORT_FRAMES / rate))
+    if not (short or estimated) or not is_cut_off(path):
+        return
+    how = f"promises {promised_s:.1f} s and ends after {end_s:.1f} s"
+    if estimated:
+        how = f"ends after {end_s:.1f} s in the middle of a packet"
+    raise SourceReadError(f"{path} was cut off: it {how}; copy it again.", str(path))
 
 
 def is_cut_off(path: Path) -> bool:

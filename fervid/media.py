@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from fervid.config import STDIN, ReadConfig, without_credentials
 from fervid.containers import NO_PIPE, check_size, open_container, video_stream
-from fervid.cut_off import is_cut_off
+from fervid.cut_off import check_whole
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.logins import Logins
+from fervid.media_clock import MediaClock
 from fervid.pace import Pacer
 from fervid.records import Frame, SourceInfo
 from fervid.refusals import is_silence, reason, why_broken_off
@@ -32,46 +33,9 @@ _log = logging.getLogger(__name__)
 
 # So many failures in a row mean that nothing more can be read.
 READ_RETRIES = 100
-# Timestamps that go back by more than RESTART_S were restarted, by less are merely wrong.
-RESTART_S, NUDGE_S = 1.0, 1e-4
 DEFAULT_RATE = Fraction(25)
 # What a recording from the network may lack: FFmpeg passes over pieces of HLS that do not come.
 LOST_S = 2.0
-# What a file may lack of the length it states, as headers round it, and count a frame too many.
-SHORT_S, SHORT_FRAMES = 0.2, 3
-
-
-class MediaClock:
-    """Turns timestamps into seconds that always rise.
-
-    A missing timestamp is one frame after the last; timestamps that start again (streams put
-    one after another) go on where they were.
-
-    Args:
-        origin: the timestamp of 0 s.
-        time_base: seconds of one tick.
-        rate: nominal frame rate, for frames without timestamp.
-    """
-
-    def __init__(self, origin: int, time_base: Fraction, rate: Fraction) -> None:
-        self.origin, self._time_base, self._period_s = origin, time_base, float(1 / rate)
-        self._shift_s = 0.0
-        self._last_s: float | None = None
-
-    def seconds(self, pts: int | None) -> float:
-        """Return the time of the picture with this timestamp."""
-        last = self._last_s
-        after = 0.0 if last is None else last + self._period_s
-        now = after
-        if pts is not None:
-            now = float((pts - self.origin) * self._time_base) + self._shift_s
-            if last is not None and last - now > RESTART_S:
-                self._shift_s += after - now
-                now = after
-            elif last is not None and now <= last:
-                now = last + NUDGE_S
-        self._last_s = now
-        return now
 
 
 class FileSource:
@@ -244,14 +208,10 @@ class FileSource:
         return float(1 / (self.info.rate or DEFAULT_RATE))
 
     def _check_end(self, end_s: float, lost_s: float) -> None:
-        """Refuse a file of which a part is missing: it ends too early, and its own sizes say so.
-
-        Neither is enough alone. A good file may state more than its pictures last (the sound
-        goes on, the last frame stands), and one that was cut off may lack its index only. The
-        length of an MPEG program stream is not stated but estimated from what is there.
+        """Refuse a recording of which a part is missing.
 
         Raises:
-            SourceReadError: the file was cut off.
+            SourceReadError: a server failed to deliver it, or the file was cut off.
         """
         info, rate = self.info, self.info.rate or DEFAULT_RATE
         promised_s = max(info.duration_s or 0.0, float((info.n_frames or 0) / rate))
@@ -263,13 +223,8 @@ class FileSource:
                 self._uri,
             )
         estimated = self._container.format.name == "mpeg"
-        short = promised_s - end_s > max(SHORT_S, float(SHORT_FRAMES / rate))
-        if self._path is None or not (short or estimated) or not is_cut_off(self._path):
-            return
-        how = f"promises {promised_s:.1f} s and ends after {end_s:.1f} s"
-        if estimated:
-            how = f"ends after {end_s:.1f} s in the middle of a packet"
-        raise SourceReadError(f"{self._uri} was cut off: it {how}; copy it again.", self._uri)
+        if self._path is not None:
+            check_whole(self._path, end_s, promised_s, rate, estimated=estimated)
 
     def _first_picture(self) -> "VideoFrame":
         try:
@@ -293,11 +248,7 @@ class FileSource:
         width, height = reversed(self._size) if self._turn[0] else self._size
         return SourceInfo(
             uri=self._uri,
-            label="standard input"
-            if uri == STDIN
-            else self._uri
-            if self._remote
-            else Path(uri).name,
+            label=self._label(uri),
             width=width,
             height=height,
             live=self._live,
@@ -307,6 +258,11 @@ class FileSource:
             has_audio=bool(container.streams.audio),
             codec=stream.codec_context.codec.canonical_name,
         )
+
+    def _label(self, uri: str) -> str:
+        if uri == STDIN:
+            return "standard input"
+        return self._uri if self._remote else Path(uri).name
 
     def _media_clock(self) -> MediaClock:
         """A clock that starts with the stream, whose start its audio shares."""

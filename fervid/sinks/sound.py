@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from fervid.config import STDIN
 from fervid.containers import open_container, video_stream
 from fervid.errors import SourceOpenError
-from fervid.media import RESTART_S
+from fervid.media_clock import RESTART_S
 from fervid.sinks import RunHeader
 
 if TYPE_CHECKING:

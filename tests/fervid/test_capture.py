@@ -11,7 +11,7 @@ import pytest
 
 from fervid.capture import CAMERA_RETRIES, open_source
 from fervid.errors import SourceOpenError, SourceReadError
-from fervid.media import MediaClock
+from fervid.media_clock import MediaClock
 from tests import clips
 from tests.fakes import FakeCapture
 
