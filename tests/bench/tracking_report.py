@@ -37,7 +37,8 @@ def markdown(out: dict[str, dict[str, Any]], missing: list[str]) -> str:
 def _summary(out: dict[str, dict[str, Any]]) -> str:
     rows = []
     for name, parts in out.items():
-        cells = [name, *(_counts(parts[part]) for part in REAL.values())]
+        asked = parts[REAL["asked for, as filmed"]]
+        cells = [name, str(asked["ids"]), *(_counts(parts[part]) for part in REAL.values())]
         made = parts["generated"]
         minutes = made["seconds"] / 60
         cells.append(f"{made['switches'] / minutes:.1f} / {made['fragments'] / minutes:.1f}")
@@ -46,7 +47,8 @@ def _summary(out: dict[str, dict[str, Any]]) -> str:
         rows.append(cells)
     first = next(iter(out.values()))
     spans = [f"{name}, {first[part]['seconds'] / 60:.1f} min" for name, part in REAL.items()]
-    head = ["tracker", *spans]
+    people = first[REAL["asked for, as filmed"]]["people"]
+    head = ["tracker", f"ids for {people} people", *spans]
     return _table([*head, "generated, per minute", "IDF1 real", "generated", "ms a frame"], rows)
 
 
