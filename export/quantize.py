@@ -9,25 +9,14 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
+from onnxruntime.quantization.calibrate import create_calibrator
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from export.graph import read_card, write
+from export.sensitivity import BATCH, LOGIT_ERROR, QUANTIZED, errors, quantized, worst
 
-BATCH = 16
-PERCENTILE = 99.99  # of the activations that set the scale: single outliers would coarsen the rest
-WEIGHT_STEPS = 63  # of the 7-bit weights that `reduce_range` makes
-COARSE = 0.03  # rounding noise of a row of weights from which it is kept in float32
-# Sums, norms and the maps' own arithmetic stay float32: a residual stream that is rounded to 8 bits
-# at every block loses labels.
-QUANTIZED = ["Conv", "MaxPool"]
+TRIED = 128  # calibration images on which each convolution's error is measured
 
 
 class _Pictures(CalibrationDataReader):  # type: ignore[misc]
@@ -57,65 +46,58 @@ def quantize(
     images: NDArray[np.float32],
     eta: NDArray[np.float32],
     *,
-    reduce_range: bool,
-) -> None:
+    limit: float = LOGIT_ERROR,
+    reduce_range: bool = False,
+) -> list[str]:
     """Write the int8 form of a float32 graph.
+
+    The convolutions that cost most stay float32, until the logits' RMS error is within a limit.
+    Activations are scaled by their extremes.
 
     Args:
         source: a float32 .onnx file with a card.
         path: the int8 .onnx file to write.
         images: float32 (N, 3, S, S), calibration images as the network sees them.
         eta: float32 (N,).
-        reduce_range: 7-bit weights, exact on processors without VNNI, whose unsigned x signed
-            products saturate.
+        limit: RMS error of the logits that int8 may add; infinity measures nothing.
+        reduce_range: 7-bit weights, for programs that run the model on processors without VNNI
+            and without the session option of `fervid.backends.onnx_backend`.
+
+    Returns:
+        The convolutions that stayed float32 because of their error.
 
     Raises:
         ExportError: the source is no ONNX model, or the result cannot be written.
     """
     card = read_card(source)
     with tempfile.TemporaryDirectory() as folder:
-        prepared, rough = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
+        prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         network = onnx.load(str(prepared))
-        quantize_static(
-            str(prepared),
-            str(rough),
-            _Pictures(images, eta),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=QUANTIZED,
-            nodes_to_exclude=_floats(network) + coarse(network),
-            per_channel=True,
-            reduce_range=reduce_range,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.Percentile,
-            extra_options={"CalibPercentile": PERCENTILE},
-        )
-        write(onnx.load(str(rough)), card.replace(precision="int8"), path)
-
-
-def coarse(model: onnx.ModelProto) -> list[str]:
-    """Convolutions whose weights 7 bits would spoil; they stay float32.
-
-    A row with one large weight and many small ones, as a slim start leaves them (1 for the channel
-    that is passed on), rounds the small ones away. Its rounding noise, a step / sqrt(12) for each
-    weight, is compared with the norm of the row: .013 in ordinary rows, up to .15 in such.
-    """
-    weights = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+        ranges = _ranges(prepared, images, eta)
     kept = []
-    for node in model.graph.node:
-        if node.op_type == "Conv":
-            rows = weights[node.input[1]]
-            rows = rows.reshape(len(rows), -1).astype(np.float64)
-            step = np.abs(rows).max(1) / WEIGHT_STEPS
-            size = np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
-            noise = step * np.sqrt(rows.shape[1] / 12) / size
-            if np.percentile(noise, 90) > COARSE:
-                kept.append(node.name)
+    if math.isfinite(limit):
+        tried = np.linspace(0, len(images) - 1, min(TRIED, len(images))).astype(int)
+        kept = worst(errors(network, ranges, images[tried], eta[tried]), limit)
+    result = quantized(network, ranges, _heads(network) + kept, reduce_range=reduce_range)
+    write(result, card.replace(precision="int8"), path)
     return kept
 
 
-def _floats(model: onnx.ModelProto) -> list[str]:
+def _ranges(prepared: Path, images: NDArray[np.float32], eta: NDArray[np.float32]) -> Any:
+    """The extremes of every activation over the calibration images."""
+    with tempfile.TemporaryDirectory() as folder:
+        calibrator = create_calibrator(
+            prepared,
+            QUANTIZED,
+            augmented_model_path=str(Path(folder) / "augmented.onnx"),
+            calibrate_method=CalibrationMethod.MinMax,
+        )
+        calibrator.collect_data(_Pictures(images, eta))
+        return calibrator.compute_data()
+
+
+def _heads(model: onnx.ModelProto) -> list[str]:
     """The head's convolution and its tuned copy, which stay float32."""
     sizes = {t.name: t.dims for t in model.graph.initializer}
     shapes = {n.name: sizes[n.input[1]] for n in model.graph.node if n.op_type == "Conv"}

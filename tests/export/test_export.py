@@ -8,7 +8,8 @@ import pytest
 
 from export.graph import export_onnx, read_card
 from export.parity import FLOAT_TOLERANCE, _correlation, compare, enforce, outputs
-from export.quantize import coarse, quantize
+from export.quantize import _ranges, quantize
+from export.sensitivity import errors, logits, quantized, worst
 from fervid.backends import open_backend
 from fervid.card import ModelCard
 from fervid.checkpoint import save_model
@@ -30,7 +31,7 @@ def files(tmp_path_factory):
     save_model(net, CARD, folder / "m.safetensors", half=False)
     export_onnx(net, CARD, folder / "m.onnx")
     images, eta, _ = pictures()
-    quantize(folder / "m.onnx", folder / "m8.onnx", images, eta, reduce_range=True)
+    quantize(folder / "m.onnx", folder / "m8.onnx", images, eta, limit=np.inf)
     return folder
 
 
@@ -74,15 +75,53 @@ def test_no_trace_of_the_machine_in_the_graph(files):
     assert b"site-packages" not in (files / "m8.onnx").read_bytes()
 
 
-def test_rows_with_one_large_weight_stay_float():
+def two_convolutions():
+    """A tiny graph after the contract: a fine convolution, then one that a large weight spoils."""
     helper = onnx.helper
-    even = np.random.default_rng(0).normal(size=(8, 64, 1, 1)).astype(np.float32)
-    passed_on = even * 0.01
-    passed_on[range(8), range(8)] = 1
-    nodes = [helper.make_node("Conv", ["x", name], [f"y_{name}"], name) for name in ("a", "b")]
-    weights = [onnx.numpy_helper.from_array(w, n) for w, n in ((even, "a"), (passed_on, "b"))]
-    graph = helper.make_graph(nodes, "g", [], [], weights)
-    assert coarse(helper.make_model(graph)) == ["b"]
+    rng = np.random.default_rng(0)
+    fine = rng.normal(size=(8, 3, 1, 1)).astype(np.float32)
+    spoilt = rng.normal(size=(7, 8, 1, 1)).astype(np.float32) * 0.01
+    spoilt[:, 0] = 1
+    weights = [onnx.numpy_helper.from_array(w, n) for w, n in ((fine, "w1"), (spoilt, "w2"))]
+    nodes = [
+        helper.make_node("Conv", ["images", "w1"], ["a"], "fine"),
+        helper.make_node("Relu", ["a"], ["b"], "relu"),
+        helper.make_node("Conv", ["b", "w2"], ["c"], "spoilt"),
+        helper.make_node("GlobalAveragePool", ["c"], ["d"], "mean"),
+        helper.make_node("Flatten", ["d"], ["logits"], "flat"),
+        helper.make_node("Conv", ["b", "w2"], ["cams"], "map"),
+    ]
+    floats = onnx.TensorProto.FLOAT
+    inputs = [
+        helper.make_tensor_value_info("images", floats, ["n", 3, 8, 8]),
+        helper.make_tensor_value_info("eta", floats, ["n"]),
+        helper.make_tensor_value_info("target", onnx.TensorProto.INT64, ["n"]),
+    ]
+    outs = [helper.make_tensor_value_info(name, floats, None) for name in ("logits", "cams")]
+    graph = helper.make_graph(nodes, "g", inputs, outs, weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+def test_each_convolution_before_the_logits_is_measured_and_the_worst_stays_float(tmp_path):
+    model = two_convolutions()
+    onnx.save(model, tmp_path / "m.onnx")
+    images = np.random.default_rng(1).normal(size=(64, 3, 8, 8)).astype(np.float32)
+    eta = np.zeros(64, np.float32)
+    ranges = _ranges(tmp_path / "m.onnx", images, eta)
+    found = errors(model, ranges, images, eta)
+    assert set(found) == {"fine", "spoilt"}  # "map" has no part in the logits
+    kept = worst(found, 0.9 * sum(found.values()) ** 0.5)
+    assert kept == [max(found, key=found.__getitem__)]
+    left = quantized(model, ranges, kept, reduce_range=False)
+    error = np.square(logits(left, images, eta) - logits(model, images, eta)).mean()
+    assert error == pytest.approx(sum(found.values()) - found[kept[0]], rel=0.3)
+
+
+def test_the_fewest_stay_float():
+    found = {"a": 4.0, "b": 1.0, "c": 0.5}
+    assert worst(found, 9) == []
+    assert worst(found, 1.3) == ["a"]
+    assert worst(found, 0) == ["a", "b", "c"]
 
 
 def outputs_of(logits):
