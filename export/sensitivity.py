@@ -69,22 +69,33 @@ def logits(
 
 def errors(
     model: onnx.ModelProto, ranges: Any, images: NDArray[np.float32], eta: NDArray[np.float32]
-) -> dict[str, float]:
-    """Mean squared error of the logits when only one convolution is quantized, for each of them.
+) -> dict[tuple[str, ...], float]:
+    """Mean squared error of the logits when only one activation's readers are quantized, for each.
+
+    Nodes that read one activation go together: once it is rounded for one, it is for all.
 
     Args:
         model: the prepared float32 graph.
         ranges: of its activations.
         images: float32 (N, 3, S, S), as the network sees them.
         eta: float32 (N,).
+
+    Returns:
+        By the names of the nodes.
     """
     truth = logits(model, images, eta)
-    nodes = [node.name for node in model.graph.node if node.op_type in QUANTIZED]
+    nodes = [node for node in model.graph.node if node.op_type in QUANTIZED]
+    names = [node.name for node in nodes]
+    before = set(_before(model, "logits", names))
+    readers: dict[str, list[str]] = {}
+    for node in nodes:
+        if node.name in before:
+            readers.setdefault(node.input[0], []).append(node.name)
     found = {}
-    for name in _before(model, "logits", nodes):
-        others = [other for other in nodes if other != name]
+    for together in readers.values():
+        others = [name for name in names if name not in together]
         said = logits(quantized(model, ranges, others, reduce_range=False), images, eta)
-        found[name] = float(np.square(said - truth).mean())
+        found[tuple(together)] = float(np.square(said - truth).mean())
     return found
 
 
@@ -101,18 +112,19 @@ def _before(model: onnx.ModelProto, output: str, nodes: Iterable[str]) -> list[s
     return [name for name in nodes if name in seen]
 
 
-def worst(found: Mapping[str, float], limit: float = LOGIT_ERROR) -> list[str]:
+def worst(found: Mapping[tuple[str, ...], float], limit: float = LOGIT_ERROR) -> list[str]:
     """The fewest nodes without which the errors of the others add up to no more than the limit.
 
     Args:
-        found: mean squared error of each node, as `errors` gives them; they add up, since the
-            roundings of different nodes are independent.
+        found: mean squared errors, as `errors` gives them; they add up, since the roundings of
+            different activations are independent.
         limit: RMS error that may be left.
     """
-    left, kept = sum(found.values()), []
-    for name in sorted(found, key=lambda name: -found[name]):
+    kept: list[str] = []
+    left = sum(found.values())
+    for names in sorted(found, key=lambda names: -found[names]):
         if left <= limit**2:
             break
-        kept.append(name)
-        left -= found[name]
+        kept += names
+        left -= found[names]
     return kept

@@ -12,7 +12,6 @@ from pathlib import Path
 from rich.console import Console
 
 from fervid.doctor import Finding, engines, machine, packages
-from fervid.window import display_problem
 
 Findings = Finding | Iterable[Finding]
 
@@ -52,7 +51,7 @@ def _checks(model: Path | None) -> Mapping[str, Callable[[], Findings]]:
         "Faces": lambda: [_detector("short"), _detector("full")],
         "Model": lambda: _model(model),
         "Configuration": _configuration,
-        "Display": lambda: machine.check_display(sys.platform, os.environ, display_problem()),
+        "Display": _display,
         "Cameras": lambda: machine.check_cameras(sys.platform, machine.camera_devices()),
         "Disk": lambda: machine.check_disk(shutil.disk_usage(".").free, str(Path.cwd())),
         "Memory": _memory,
@@ -111,6 +110,12 @@ def _configuration() -> Finding:
     except ConfigError as error:
         return Finding("Configuration", "bad", str(error), f"mend {FILE_NAME}")
     return Finding("Configuration", "ok", f"{FILE_NAME} is used; see `fervid config show`")
+
+
+def _display() -> Finding:
+    from fervid.window import display_problem
+
+    return machine.check_display(sys.platform, os.environ, display_problem())
 
 
 def _memory() -> Finding:

@@ -55,6 +55,7 @@ def result(index, faces):
         heatmaps=np.zeros((n, 48, 48), np.float32),
         crop_boxes=boxes,
         timings=Timings(),
+        crops=np.full((n, 48, 48), 90, np.uint8),
     )
 
 
@@ -67,7 +68,7 @@ def write(sink, counts):
 
 def test_one_face_none_and_several(opened):
     sink, path = opened
-    write(sink, [1, 0, 3, 0])
+    write(sink, [1] * 25 + [0, 3, 0])  # a second, which makes a subtitle
     sink.close()
     sink.close()  # closing twice is harmless
     assert path.is_dir() or path.stat().st_size > 0

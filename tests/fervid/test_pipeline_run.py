@@ -192,11 +192,12 @@ def test_memory_does_not_grow_with_the_length_of_a_source(detector, portrait):
 
     def state():
         gc.collect()
-        frames = sum(isinstance(o, fervid.Frame | fervid.FrameResult) for o in gc.get_objects())
+        frames = sum(type(o) in (fervid.Frame, fervid.FrameResult) for o in gc.get_objects())
         return psutil.Process().memory_info().rss / 1e6, len(gc.get_objects()), frames
 
     tracks, states = set(), []
-    with fervid.Pipeline(None, Lean(), detector) as pipeline:
+    config = fervid.RunConfig(read=fervid.ReadConfig(fps=15))
+    with fervid.Pipeline(config, Lean(), detector) as pipeline:
         for result in pipeline.run(walk(481)):
             tracks.update(result.faces.track_ids.tolist())
             if result.index % 160 == 159:

@@ -12,12 +12,11 @@ from fervid.errors import ConfigError
 from fervid.recover import QUIET_S, recover
 from tests.archives import write_run
 
-LATER = time.time() + 10 * QUIET_S
 MEASURED = {"elapsed_s", "fps", "stages_ms", "damaged", "error", "recovered"}
 
 
 def soon():
-    return LATER
+    return time.time() + 10 * QUIET_S
 
 
 @pytest.fixture
