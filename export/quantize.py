@@ -16,7 +16,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from export.graph import read_card, write
 from export.sensitivity import BATCH, LOGIT_ERROR, QUANTIZED, errors, quantized, worst
 
-TRIED = 128  # calibration images on which each convolution's error is measured
+TRIED = 96  # calibration images on which each convolution's error is measured
 
 
 class _Pictures(CalibrationDataReader):  # type: ignore[misc]

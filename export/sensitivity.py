@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
+from onnx.utils import Extractor
 from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
@@ -58,11 +59,13 @@ def logits(
     session = ort.InferenceSession(
         model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
     )
+    wanted = {node.name for node in session.get_inputs()}
     parts = []
     for start in range(0, len(images), BATCH):
         part = slice(start, start + BATCH)
-        target = np.full(len(eta[part]), -1, np.int64)
-        feeds = {"images": images[part], "eta": eta[part], "target": target}
+        feeds = {"images": images[part], "eta": eta[part]}
+        if "target" in wanted:
+            feeds["target"] = np.full(len(eta[part]), -1, np.int64)
         parts.append(session.run(["logits"], feeds)[0])
     return np.concatenate(parts)
 
@@ -83,33 +86,19 @@ def errors(
     Returns:
         By the names of the nodes.
     """
+    model = Extractor(model).extract_model(["images", "eta"], ["logits"])  # without the heatmaps
     truth = logits(model, images, eta)
     nodes = [node for node in model.graph.node if node.op_type in QUANTIZED]
     names = [node.name for node in nodes]
-    before = set(_before(model, "logits", names))
     readers: dict[str, list[str]] = {}
     for node in nodes:
-        if node.name in before:
-            readers.setdefault(node.input[0], []).append(node.name)
+        readers.setdefault(node.input[0], []).append(node.name)
     found = {}
     for together in readers.values():
         others = [name for name in names if name not in together]
         said = logits(quantized(model, ranges, others, reduce_range=False), images, eta)
         found[tuple(together)] = float(np.square(said - truth).mean())
     return found
-
-
-def _before(model: onnx.ModelProto, output: str, nodes: Iterable[str]) -> list[str]:
-    """Those of some nodes on which an output depends."""
-    makers = {name: node for node in model.graph.node for name in node.output}
-    seen: set[str] = set()
-    waiting = [output]
-    while waiting:
-        maker = makers.get(waiting.pop())
-        if maker is not None and maker.name not in seen:
-            seen.add(maker.name)
-            waiting += maker.input
-    return [name for name in nodes if name in seen]
 
 
 def worst(found: Mapping[tuple[str, ...], float], limit: float = LOGIT_ERROR) -> list[str]:
