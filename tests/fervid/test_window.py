@@ -76,11 +76,11 @@ def test_every_key_arrives_once_and_in_order(on_display):
     try:
         window.show(chequered())
         on_display.window("keys")
-        keys = ["q", "Escape", "space", "h", "f", "c", "s", "question", *"01234567", "KP_3"]
+        keys = ["q", "Escape", "space", "h", "f", "c", "s", "question", *"01234567"]
         found = []
         on_display.press(*keys)
         wait_for(lambda: found.extend(window.pressed()) or len(found) >= len(keys), "the keys")
-        assert found == [*map(ord, "q\x1b hfcs?012345673")]
+        assert found == [*map(ord, "q\x1b hfcs?01234567")]
         assert heard.is_set()
         assert not window.pending
     finally:
