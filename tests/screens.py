@@ -92,9 +92,9 @@ class Screen:
         self.xdotool("windowfocus", "--sync", found)
         return found
 
-    def press(self, *keys: str) -> None:
-        """Press keys one after the other, as fast as a person may."""
-        self.xdotool("key", "--delay", "80", *keys)
+    def press(self, key: str) -> None:
+        """Press a key; wait for what it does before the next one, as Qt keeps the last one only."""
+        self.xdotool("key", key)
 
     def close_button(self, window: str) -> None:
         """Do what a window manager does when a window's close button is pressed."""
