@@ -97,7 +97,9 @@ def test_every_key_does_what_the_help_says(display, film, tmp_path):
         display.press("1")
         angry = display.changed(other, ROOM)
         assert (angry[ROOM:250] != other[ROOM:250]).any()
-        display.press("f", "f")
+        display.press("f")
+        angry = display.changed(angry, 0)  # the band says so: a clean face had no filter before
+        display.press("f")
         blurred = display.changed(angry, ROOM)
         assert (blurred[STATUS] != angry[STATUS]).any()
 
