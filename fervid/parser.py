@@ -8,6 +8,7 @@ a FervidError.
 
 import difflib
 import functools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -171,7 +172,7 @@ def refuse_misspelt(config: RunConfig) -> None:
     if not config.sources:
         return
     word = config.sources[0]
-    if is_device(word) or Path(word).exists():
+    if is_device(word) or os.path.exists(word):  # noqa: PTH110  false for a name too long to be one
         return
     names = [words for words in COMMANDS if not words.startswith("-")]
     first = {words.split()[0]: words for words in names}

@@ -15,7 +15,8 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from fervid.backends import Backend, model_file, open_backend
-from fervid.config import RunConfig, WindowConfig
+from fervid.config import STDIN, RunConfig, WindowConfig
+from fervid.config.source import is_device
 from fervid.console import say
 from fervid.dashboard import Display, open_display
 from fervid.errors import ConfigError, DisplayError, FervidError
@@ -151,13 +152,9 @@ class _Failures:
 
 def groups(targets: Sequence[Target]) -> list[list[Target]]:
     """Which sources are analysed at the same time: all if one cannot wait, else one at a time."""
-    if any(_cannot_wait(target.source) for target in targets):
+    if any(is_device(target.source) and target.source != STDIN for target in targets):
         return [list(targets)]
     return [[target] for target in targets]
-
-
-def _cannot_wait(source: str) -> bool:
-    return "://" in source or source.startswith(("camera:", "/dev/video"))
 
 
 @contextmanager
