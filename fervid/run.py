@@ -19,7 +19,7 @@ from fervid.config import STDIN, RunConfig, WindowConfig
 from fervid.config.source import is_device
 from fervid.console import say
 from fervid.dashboard import Display, open_display
-from fervid.errors import ConfigError, DisplayError, FervidError
+from fervid.errors import ConfigError, DisplayError, FervidError, ReaderGone
 from fervid.expand import expand
 from fervid.lane import Lane, Session, snapshots
 from fervid.logins import read_logins
@@ -111,7 +111,7 @@ def run(
         waiting = groups(targets)
         while waiting:
             if _run_group(session, waiting.pop(0), failures):
-                if waiting:
+                if waiting and not config.quiet:
                     say(stderr, f"Quit in the window; {len(waiting)} left out.")
                 break
         failures.tell()
@@ -189,7 +189,7 @@ def _run_group(session: Session, targets: Sequence[Target], failures: _Failures)
         for target in targets:
             try:
                 lanes.append(unfinished.enter_context(Lane(session, target, news)))
-            except DisplayError:  # the same for every source
+            except (DisplayError, ReaderGone):  # the same for every source
                 raise
             except FervidError as error:
                 session.outputs.fail(target, error)
@@ -219,6 +219,8 @@ def _step(lane: Lane, failures: _Failures) -> bool:
         if lane.step():
             return True
         lane.close()
+    except ReaderGone:  # it ends the run, as it ends other programs
+        raise
     except FervidError as error:
         failures.note(error)
         with suppress(FervidError):  # the first error is the one to tell
