@@ -1,5 +1,6 @@
 """Lane: one source on its way from reader to outputs, a frame at a time."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -14,12 +15,12 @@ from rich.console import Console
 from fervid import __version__
 from fervid.backends import Backend
 from fervid.capture import open_source
-from fervid.config import RunConfig
+from fervid.config import ReadConfig, RunConfig
 from fervid.console import say
 from fervid.controls import Controls
 from fervid.errors import FervidError, SinkError
 from fervid.interrupt import held_interrupt
-from fervid.logins import Logins
+from fervid.logins import Logins, read_logins
 from fervid.outputs import Target, summary_record
 from fervid.painter import Painter
 from fervid.pipeline import Pipeline
@@ -51,6 +52,16 @@ class Session:
     sinks: Sequence[Sink] = ()
     summaries: list[dict[str, Any]] = field(default_factory=list)
 
+    def logins_for(self, read: ReadConfig) -> Logins:
+        """Users and passwords for a source, which may have a file of its own.
+
+        Raises:
+            ConfigError: that file cannot be used.
+        """
+        if read.credentials == self.config.read.credentials:
+            return self.logins
+        return read_logins(read.credentials, os.environ)
+
 
 class Lane:
     """Analyses one source; a context manager that closes its parts and writes its summary.
@@ -76,7 +87,7 @@ class Lane:
         with ExitStack() as parts:
             read = session.config.read_for(target.source)
             self._source = parts.enter_context(
-                open_source(target.source, read, logins=session.logins)
+                open_source(target.source, read, logins=session.logins_for(read))
             )
             label = session.config.settings_for(target.source).label
             self.info = replace(self._source.info, label=label or self._source.info.label)
