@@ -69,13 +69,14 @@ COMMANDS: dict[str, Command] = {
     ),
     "--list-cameras": Command("fervid.commands:list_cameras", "Print the cameras that are there."),
     "completion": Command(
-        "fervid.commands:completion", "Print what makes a shell complete fervid's options."
+        "fervid.commands:completion",
+        "Print a script that makes a shell complete fervid's options.",
     ),
     "--install-completion": Command(
-        "fervid.commands:install_completion", "Write that, and have the shell in use load it."
+        "fervid.commands:install_completion", "Make the shell in use complete fervid's options."
     ),
 }
-GROUPS = {"config": "Look at the configuration."}
+GROUPS = {"config": "`config show` prints the configuration that a run would have."}
 ELSEWHERE = (
     "{name} is not part of the installed program; it needs a source checkout: "
     "`python -m {name}` in a clone of the repository."

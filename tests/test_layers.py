@@ -14,7 +14,7 @@ LAYERS = {
     2: (
         *("media", "containers", "upright", "cut_off", "capture", "source", "pipe", "seeking"),
         *("images", "thinning", "region", "cameras", "silence", "nearest", "codecs"),
-        *("streams", "refusals", "logins"),
+        *("streams", "refusals", "logins", "trust"),
         *("faces", "tracks", "appearance", "assignment", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         *("network", "anonymize", "folders"),
