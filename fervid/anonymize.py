@@ -63,8 +63,16 @@ class Anonymizer:
             faces: found in it.
             time_s: of the frame. A step back in time forgets nothing that could be in it.
         """
-        if time_s < self._time_s:  # another moment: what is remembered counts from now
-            self._seen = [_Seen(s.track_id, s.box, time_s) for s in self._seen]
+        self.notice(faces, time_s)
+        size = bgr.shape[1], bgr.shape[0]
+        regions = [head_region(s.box, size, time_s - s.time_s) for s in self._seen]
+        return cover(bgr, regions, self._method)
+
+    def notice(self, faces: Faces, time_s: float) -> None:
+        """Remember the faces of a frame, as `hide` does, without a picture."""
+        if time_s < self._time_s:  # another moment: what was seen after it counts from it
+            seen = self._seen
+            self._seen = [_Seen(s.track_id, s.box, min(s.time_s, time_s)) for s in seen]
         self._time_s = time_s
         followed = {track for track in faces.track_ids.tolist() if track >= 0}
         self._seen = [
@@ -74,9 +82,6 @@ class Anonymizer:
         ]
         columns = zip(faces.track_ids.tolist(), faces.boxes, strict=True)
         self._seen += [_Seen(track, box, time_s) for track, box in columns]
-        size = bgr.shape[1], bgr.shape[0]
-        regions = [head_region(s.box, size, time_s - s.time_s) for s in self._seen]
-        return cover(bgr, regions, self._method)
 
 
 def head_region(box: F32, size: tuple[int, int], missing_s: float = 0.0) -> Region:

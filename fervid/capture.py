@@ -4,7 +4,6 @@ A source is opened in its constructor, iterated once and closed. It is not threa
 `prefetch` reads it in one thread and closes it after that thread has ended.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fervid.config import STDIN, ReadConfig
+from fervid.config.source import camera_number
 from fervid.containers import check_size
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.images import ImageSource, is_image, sequence
@@ -28,7 +28,7 @@ from fervid.silence import silent_opencv
 from fervid.source import Source
 from fervid.thinning import thinned
 
-__all__ = ["CameraSource", "Capture", "Source", "camera_number", "open_camera", "open_source"]
+__all__ = ["CameraSource", "Capture", "Source", "open_camera", "open_source"]
 
 # Reads in a row that may fail before a camera counts as gone.
 CAMERA_RETRIES = 5
@@ -110,14 +110,6 @@ def _open(
     if "://" in uri:
         return FileSource(uri, read, logins or read_logins(read.credentials), clock=clock)
     return _open_file(uri, read, clock)
-
-
-def camera_number(uri: str) -> int | None:
-    """Return the number of the camera that a source names, None if it names something else."""
-    camera = re.fullmatch(r"(?:camera:|/dev/video)?([0-9]+)", uri)
-    if camera is None or (camera[1] == uri and Path(uri).exists()):
-        return None
-    return int(camera[1])
 
 
 def _open_file(uri: str, read: ReadConfig, clock: Callable[[], float]) -> FileSource:

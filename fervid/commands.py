@@ -53,7 +53,7 @@ def show(
     return 0
 
 
-def recover(folder: Path, *, console: Annotated[Console, Given]) -> int:
+def recover(folder: Path, /, *, console: Annotated[Console, Given]) -> int:
     """Complete what crashed runs left, from the journals in and below a folder.
 
     Args:
@@ -81,7 +81,7 @@ def list_cameras(*, console: Annotated[Console, Given]) -> int:
 
 
 def completion(
-    shell: Shell, *, console: Annotated[Console, Given], app: Annotated[App, Given]
+    shell: Shell, /, *, console: Annotated[Console, Given], app: Annotated[App, Given]
 ) -> int:
     """Print a completion script; `source <(fervid completion bash)` tries it out.
 

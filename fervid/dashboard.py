@@ -11,6 +11,7 @@ from typing import Protocol, Self
 from rich.console import Console, Group
 from rich.live import Live
 
+from fervid.errors import ReaderGone
 from fervid.panel import plain_line, render
 from fervid.records import Snapshot
 
@@ -73,9 +74,14 @@ class PlainLines:
             self._next_s = now + PLAIN_EVERY_S
             self._print(make)
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         make, self._make = self._make, None
-        if make is not None:
+        if make is not None and not isinstance(error, ReaderGone):
             self._print(make)
 
     def _print(self, make: Make) -> None:

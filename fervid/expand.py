@@ -12,17 +12,16 @@ results of the last run gives the videos.
 
 import glob
 import logging
+import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 
-from fervid.capture import camera_number
-from fervid.config import STDIN, RunConfig, without_credentials
+from fervid.config import RunConfig, without_credentials
+from fervid.config.source import identity, is_device
 from fervid.errors import ConfigError, SourceOpenError
 from fervid.images import is_folder, is_image, is_sequence, natural
-from fervid.nearest import nearest
+from fervid.nearest import nearest_pattern
 from fervid.outputs import JOURNAL, SUMMARY, VIDEO
 
 _log = logging.getLogger(__name__)
@@ -77,11 +76,11 @@ def expand(config: RunConfig) -> list[str]:
     written = _Written(config)
     named: dict[str, tuple[str, str]] = {}  # what a source is: the source, what it was named by
     for given in config.all_sources():
-        found = {_identity(source): source for source in _expand_one(given, written)}
-        for identity, source in found.items():
-            if identity in named:
-                raise ConfigError(_twice(source, given, named[identity][1]), "sources")
-            named[identity] = source, given
+        found = {identity(source): source for source in _expand_one(given, written)}
+        for what, source in found.items():
+            if what in named:
+                raise ConfigError(_twice(source, given, named[what][1]), "sources")
+            named[what] = source, given
     return [source for source, _ in named.values()]
 
 
@@ -95,36 +94,16 @@ def _twice(source: str, given: str, before: str) -> str:
     return f"The source {shown} is named twice{by}; name each source once."
 
 
-def _identity(source: str) -> str:
-    """What two names of one source have in common."""
-    number = camera_number(source)
-    if number is not None:
-        return f"camera:{number}"
-    if source == STDIN or "://" in source:
-        return source
-    try:
-        return str(Path(source).resolve())
-    except (OSError, ValueError):  # a name that no file can have, which opening it will tell
-        return source
-
-
 def _expand_one(given: str, written: _Written) -> list[str]:
     """The sources that one argument names."""
-    if given in ("", STDIN) or "://" in given or camera_number(given) is not None:
+    if not given or is_device(given):
         return [given]
     path = Path(given)
     if is_folder(path):
         return _folder(path, written)
-    if not glob.has_magic(given) or _exists(path):
+    if not glob.has_magic(given) or os.path.exists(given):  # noqa: PTH110  no name is an error here
         return [given]
     return _glob(given, written)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _folder(folder: Path, written: _Written) -> list[str]:
@@ -204,23 +183,7 @@ def _glob(pattern: str, written: _Written) -> list[str]:
         for folder in filter(is_folder, fits):
             sources += _walk(folder, folder, written, set())
     if not sources:
-        near = _near(pattern)
+        near = nearest_pattern(pattern)
         way = f"did you mean {near}?" if near else "check the folder and the pattern."
         raise SourceOpenError(f"No file fits {pattern}; {way}", pattern)
     return sources
-
-
-def _near(pattern: str) -> str | None:
-    """A pattern with a suffix that files there have, or the folder that was meant."""
-    path = Path(pattern)
-    fixed = next(p for p in (path, *path.parents) if not glob.has_magic(str(p)))
-    if not fixed.exists():
-        near = nearest(fixed)
-        return None if near is None else str(near)
-    with suppress(OSError):
-        there = {f.suffix for f in path.parent.iterdir() if f.suffix}
-        close = get_close_matches(path.suffix, sorted(there))
-        # Of names equally near, the one with two letters changed over.
-        close.sort(key=lambda suffix: sorted(suffix) != sorted(path.suffix))
-        return str(path.with_suffix(close[0])) if close else None
-    return None

@@ -1,7 +1,9 @@
 """What is shown of a face over time: probabilities and heatmaps, smoothed per track.
 
 Smoothing is exponential in time, not in frames: after dt seconds the past weighs exp(-dt / tau),
-so irregular or dropped frames do not change its speed. The first value of a track is itself.
+so irregular or dropped frames do not change its speed. The first value of a track is itself. A
+face that comes back with its id is smoothed with what it showed before it was missed, which by then
+weighs little: nothing else needs to decide when it begins anew.
 """
 
 import math
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from fervid.config import ExplainConfig
 from fervid.records import F32
+from fervid.tracks import MEMORY_S
 
 LOW, HIGH = 10, 95  # percentiles of a map that become 0 and 1: no single cell sets the scale
 MIN_CONTRAST = 0.05  # least range, as a share of the high percentile: a flat map stays cold
@@ -78,7 +81,7 @@ class TrackAverage:
 class ProbabilityStream(TrackAverage):
     """Smooths probabilities float32 (N, K) per track; each result sums to 1 as its input does."""
 
-    def __init__(self, time_constant_s: float = 0.5, memory_s: float = 1.0) -> None:
+    def __init__(self, time_constant_s: float = 0.5, memory_s: float = MEMORY_S) -> None:
         super().__init__(time_constant_s, memory_s)
 
 
@@ -93,7 +96,7 @@ class HeatmapStream:
         memory_s: seconds without a map after which a track is forgotten.
     """
 
-    def __init__(self, time_constant_s: float = 0.3, memory_s: float = 1.0) -> None:
+    def __init__(self, time_constant_s: float = 0.3, memory_s: float = MEMORY_S) -> None:
         self._maps = TrackAverage(time_constant_s, memory_s)
         self._ranges = TrackAverage(time_constant_s * SCALE_SLOWER, memory_s)
 

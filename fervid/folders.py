@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fervid.config import STDIN, without_credentials
-from fervid.images import is_pattern
+from fervid.config.source import camera_number, is_device
+from fervid.images import is_folder, is_pattern
 
 RESERVED = ("all.parquet", "clips.csv")  # files that lie beside the folders
 LONGEST = 100  # characters of a stream's name; file systems take 255 bytes
@@ -21,7 +22,7 @@ def folder_names(sources: Sequence[str]) -> list[Path]:
     would be the same (a.mp4 and a.mkv), both keep it. A stream's is its address without what no
     file name may hold, a camera's its number. What is still the same gets a number.
     """
-    places = {s: _place(s) for s in sources if not _is_device(s)}
+    places = {s: _place(s) for s in sources if not is_device(s)}
     try:
         root = Path(os.path.commonpath([place.parent for place in places.values()]))
     except ValueError:  # none, or on two drives
@@ -38,11 +39,6 @@ def folder_names(sources: Sequence[str]) -> list[Path]:
     return _numbered(names)
 
 
-def source_key(source: str) -> str:
-    """What tells sources apart: a file by its place, however it is spelled."""
-    return source if _is_device(source) else str(Path(source).resolve())
-
-
 def _place(source: str) -> Path:
     """Where a file is, by its own name even if that is a link: no `..` and one slash in front."""
     place = Path(os.path.abspath(source).replace("//", "/"))  # noqa: PTH100  resolve() follows links
@@ -54,7 +50,7 @@ def _place(source: str) -> Path:
 
 def _bare(name: Path, place: Path | None) -> Path:
     """A file's name without its suffix; a folder's or device's has none, whatever its dots."""
-    if place is None or place.is_dir() or not name.stem.strip("."):
+    if place is None or is_folder(place) or not name.stem.strip("."):
         return name
     return name.with_suffix("")
 
@@ -79,14 +75,13 @@ def _key(name: Path) -> str:
     return name.as_posix().casefold()
 
 
-def _is_device(source: str) -> bool:
-    return "://" in source or source.startswith("camera:") or source == STDIN
-
-
 def _device_name(source: str) -> str:
     """A file name for a stream, a camera or the standard input."""
     if source == STDIN:
         return "stdin"
+    number = camera_number(source)
+    if number is not None:
+        return f"camera-{number}"
     address = without_credentials(source)
     name = re.sub(r"[^\w-]+", "-", address.partition("://")[2] or address).strip("-") or "stream"
     if len(name) <= LONGEST:

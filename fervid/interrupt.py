@@ -8,12 +8,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def held_interrupt() -> Iterator[None]:
-    """Hold an interrupt back until the end of the block, and raise it then.
+    """Hold an interrupt back until the end of the block, and deliver it then.
 
-    Outside the main thread, where Python delivers no interrupts, nothing is held.
+    Whoever handles interrupts outside (Python, a block around this one, a program that uses
+    fervid) gets it. Outside the main thread, where Python delivers no interrupts, nothing is held.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C was pressed inside the block.
+        KeyboardInterrupt: Ctrl-C was pressed inside the block, and Python handles it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -25,4 +26,4 @@ def held_interrupt() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, before)
     if pressed:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)

@@ -1,5 +1,6 @@
 """Lane: one source on its way from reader to outputs, a frame at a time."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -9,22 +10,19 @@ from threading import Condition
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 from fervid import __version__
-from fervid.anonymize import Anonymizer
 from fervid.backends import Backend
 from fervid.capture import open_source
-from fervid.config import RunConfig
+from fervid.config import ReadConfig, RunConfig
 from fervid.console import say
 from fervid.controls import Controls
-from fervid.draw import draw
 from fervid.errors import FervidError, SinkError
 from fervid.interrupt import held_interrupt
-from fervid.logins import Logins
+from fervid.logins import Logins, read_logins
 from fervid.outputs import Target, summary_record
+from fervid.painter import Painter
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
 from fervid.records import Frame, FrameResult, Snapshot
@@ -54,6 +52,16 @@ class Session:
     sinks: Sequence[Sink] = ()
     summaries: list[dict[str, Any]] = field(default_factory=list)
 
+    def logins_for(self, read: ReadConfig) -> Logins:
+        """Users and passwords for a source, which may have a file of its own.
+
+        Raises:
+            ConfigError: that file cannot be used.
+        """
+        if read.credentials == self.config.read.credentials:
+            return self.logins
+        return read_logins(read.credentials, os.environ)
+
 
 class Lane:
     """Analyses one source; a context manager that closes its parts and writes its summary.
@@ -73,14 +81,13 @@ class Lane:
 
     def __init__(self, session: Session, target: Target, news: Condition) -> None:
         self._session, self._target = session, target
-        method = session.config.output.anonymize
-        self._hider = None if method == "none" else Anonymizer(method)
+        self._painter = Painter(session.config)
         self._stats = RunStats(session.clock)
         self._closed = False
         with ExitStack() as parts:
             read = session.config.read_for(target.source)
             self._source = parts.enter_context(
-                open_source(target.source, read, logins=session.logins)
+                open_source(target.source, read, logins=session.logins_for(read))
             )
             label = session.config.settings_for(target.source).label
             self.info = replace(self._source.info, label=label or self._source.info.label)
@@ -172,7 +179,11 @@ class Lane:
     def _write(self, frame: Frame, result: FrameResult) -> dict[str, float]:
         """Draw, write and show; returns the seconds that each took."""
         began = time.perf_counter()
-        drawn = self._paint(frame, result, self._viewer.heatmap) if self._drawn else None
+        drawn = None
+        if self._drawn:
+            drawn = self._painter.paint(frame, result, self._viewer.heatmap)
+        else:
+            self._painter.notice(frame, result)
         painted = time.perf_counter()
         with held_interrupt():  # a frame is in all outputs or in none
             for sink in self._sinks:
@@ -181,17 +192,10 @@ class Lane:
         took_s = {"draw": painted - began, "write": written - painted}
         if not self._viewer.wants_pixels:
             return took_s
-        if drawn is None or self._hider is not None:  # a window hides nothing
+        if drawn is None or self._painter.hides:  # a window hides nothing
             drawn = annotated(frame, result, self._viewer.heatmap)
         self._viewer.show(frame, result, drawn)
         return took_s | {"show": time.perf_counter() - written}
-
-    def _paint(self, frame: Frame, result: FrameResult, heatmap: bool) -> NDArray[np.uint8]:
-        """The annotated picture as it may be written: faces hidden if that was asked for."""
-        shown = frame.bgr
-        if self._hider is not None:
-            shown = self._hider.hide(shown, result.faces, frame.time_s)
-        return draw(shown, result, heatmap=heatmap)
 
     def _open_viewer(self, news: Condition) -> Viewer:
         """The viewer of this source, with a window if it gets one."""
@@ -200,7 +204,8 @@ class Lane:
         return Viewer(
             window_for(config, self.info, news),
             Controls.of(config),
-            replace(place, paint=self._paint),
+            # No method of the lane: a cycle would keep its pictures until the collector comes by.
+            replace(place, paint=self._painter.repaint),
             partial(say, self._session.stderr),
             quiet=config.quiet,
             clock=self._session.clock,

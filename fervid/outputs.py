@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from fervid.config import STDOUT, OutputConfig, RunConfig, refuse_existing, without_credentials
+from fervid.config.source import identity
 from fervid.errors import ConfigError, SinkError
-from fervid.folders import folder_names, source_key
+from fervid.folders import folder_names
 from fervid.sinks import RunHeader
 from fervid.sinks.crops import saved_crops
 from fervid.sinks.rows import header_record
@@ -117,9 +118,9 @@ def _refuse_repeated(output: OutputConfig, sources: Sequence[str]) -> None:
             raise ConfigError(
                 f"--{kind} takes one source, not {len(sources)}; use --out DIR for several.", kind
             )
-    counts = Counter(source_key(source) for source in sources)
+    counts = Counter(map(identity, sources))
     for source in sources:
-        if counts[source_key(source)] > 1:
+        if counts[identity(source)] > 1:
             raise ConfigError(
                 f"The source {without_credentials(source)} is given twice; name it once.",
                 "sources",

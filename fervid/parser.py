@@ -8,6 +8,7 @@ a FervidError.
 
 import difflib
 import functools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -68,13 +69,14 @@ COMMANDS: dict[str, Command] = {
     ),
     "--list-cameras": Command("fervid.commands:list_cameras", "Print the cameras that are there."),
     "completion": Command(
-        "fervid.commands:completion", "Print what makes a shell complete fervid's options."
+        "fervid.commands:completion",
+        "Print a script that makes a shell complete fervid's options.",
     ),
     "--install-completion": Command(
-        "fervid.commands:install_completion", "Write that, and have the shell in use load it."
+        "fervid.commands:install_completion", "Make the shell in use complete fervid's options."
     ),
 }
-GROUPS = {"config": "Look at the configuration."}
+GROUPS = {"config": "`config show` prints the configuration that a run would have."}
 ELSEWHERE = (
     "{name} is not part of the installed program; it needs a source checkout: "
     "`python -m {name}` in a clone of the repository."
@@ -171,7 +173,7 @@ def refuse_misspelt(config: RunConfig) -> None:
     if not config.sources:
         return
     word = config.sources[0]
-    if is_device(word) or Path(word).exists():
+    if is_device(word) or os.path.exists(word):  # noqa: PTH110  false for a name too long to be one
         return
     names = [words for words in COMMANDS if not words.startswith("-")]
     first = {words.split()[0]: words for words in names}

@@ -8,6 +8,7 @@ Nothing here draws or writes; whoever wants another order uses the stages by the
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -133,7 +134,10 @@ class Pipeline:
         """Analyse a source as `run` does, and return each frame, with its pixels, too."""
         self.forget()
         this_run = self._run_now
-        with open_frames(source, self._config.read) as frames:
+        read = self._config.read
+        if isinstance(source, str | Path):
+            read = self._config.read_for(str(source))
+        with open_frames(source, read) as frames:
             for frame, dropped in frames:
                 if self._run_now is not this_run:
                     raise RuntimeError(

@@ -66,6 +66,21 @@ def why_too_long(shown: str) -> str:
     )
 
 
+def is_untrusted(uri: str, error: Any) -> bool:
+    """Whether an error may be that a server's certificate is not trusted, which has no number."""
+    by_tls = uri.lower().startswith(("https:", "rtsps:"))
+    return by_tls and getattr(error, "errno", None) == _VAGUE and _is_known(uri)
+
+
+def why_untrusted(shown: str) -> str:
+    """Return why a server is not believed to be who it says."""
+    return (
+        f"The server of {shown} cannot prove who it is: its certificate has expired, is for "
+        "another name, or is signed by nobody this machine knows; name a file with its authority "
+        "in SSL_CERT_FILE, or trust it unseen with --no-tls-verify."
+    )
+
+
 def why_silent(uri: str, shown: str, read: ReadConfig) -> str:
     """Return why a stream that did not answer in time was given up."""
     limit = f"{read.open_timeout_s:g} s"

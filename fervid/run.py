@@ -15,10 +15,11 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from fervid.backends import Backend, model_file, open_backend
-from fervid.config import RunConfig, WindowConfig
+from fervid.config import STDIN, RunConfig, WindowConfig
+from fervid.config.source import is_device
 from fervid.console import say
 from fervid.dashboard import Display, open_display
-from fervid.errors import ConfigError, DisplayError, FervidError
+from fervid.errors import ConfigError, DisplayError, FervidError, ReaderGone
 from fervid.expand import expand
 from fervid.lane import Lane, Session, snapshots
 from fervid.logins import read_logins
@@ -110,7 +111,7 @@ def run(
         waiting = groups(targets)
         while waiting:
             if _run_group(session, waiting.pop(0), failures):
-                if waiting:
+                if waiting and not config.quiet:
                     say(stderr, f"Quit in the window; {len(waiting)} left out.")
                 break
         failures.tell()
@@ -151,13 +152,9 @@ class _Failures:
 
 def groups(targets: Sequence[Target]) -> list[list[Target]]:
     """Which sources are analysed at the same time: all if one cannot wait, else one at a time."""
-    if any(_cannot_wait(target.source) for target in targets):
+    if any(is_device(target.source) and target.source != STDIN for target in targets):
         return [list(targets)]
     return [[target] for target in targets]
-
-
-def _cannot_wait(source: str) -> bool:
-    return "://" in source or source.startswith(("camera:", "/dev/video"))
 
 
 @contextmanager
@@ -192,7 +189,7 @@ def _run_group(session: Session, targets: Sequence[Target], failures: _Failures)
         for target in targets:
             try:
                 lanes.append(unfinished.enter_context(Lane(session, target, news)))
-            except DisplayError:  # the same for every source
+            except (DisplayError, ReaderGone):  # the same for every source
                 raise
             except FervidError as error:
                 session.outputs.fail(target, error)
@@ -222,6 +219,8 @@ def _step(lane: Lane, failures: _Failures) -> bool:
         if lane.step():
             return True
         lane.close()
+    except ReaderGone:  # it ends the run, as it ends other programs
+        raise
     except FervidError as error:
         failures.note(error)
         with suppress(FervidError):  # the first error is the one to tell

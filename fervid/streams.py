@@ -9,13 +9,23 @@ from fervid.containers import tolerance
 from fervid.deadline import call_in_time
 from fervid.errors import SourceOpenError
 from fervid.logins import Login, Logins, is_too_long, own_login, with_login
-from fervid.refusals import why_malformed, why_refused, why_silent, why_too_long
+from fervid.refusals import (
+    is_untrusted,
+    why_malformed,
+    why_refused,
+    why_silent,
+    why_too_long,
+    why_untrusted,
+)
+from fervid.trust import tls_options
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
 LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms", "mmsh")
+# Protocols whose certificates are checked. FFmpeg checks the list of HLS, and not its pieces.
+TLS_SCHEMES = ("https", "rtsps")
 # Formats that deliver seconds of pictures at once.
 IN_PIECES = ("hls", "dash")
 # FFmpeg counts its limits from each stage of opening anew; ours holds for all of them.
@@ -34,9 +44,10 @@ def options_for(scheme: str, read: ReadConfig) -> dict[str, str]:
     """
     # Not waiting for 20 pictures to measure the frame rate: RTSP opened in .4 instead of 1.2 s.
     early = {"fpsprobesize": "0"}
+    trust = tls_options(read.tls_verify) if scheme in TLS_SCHEMES else {}
     match scheme:
         case "rtsp" | "rtsps":
-            options = {"rtsp_transport": read.rtsp_transport, **early}
+            options = {"rtsp_transport": read.rtsp_transport, **early, **trust}
             if read.rtsp_transport == "udp":
                 options["buffer_size"] = str(SOCKET_BYTES)
             return options
@@ -47,7 +58,7 @@ def options_for(scheme: str, read: ReadConfig) -> dict[str, str]:
             # HLS: a piece that cannot be fetched is asked for again before it is passed over.
             # Live it begins three pieces back, as is usual: with two (`live_start_index=-2`) the
             # pictures stopped for .7 s here where pieces of .8 and 1.6 s took turns.
-            return {"seg_max_retry": "2"}
+            return {"seg_max_retry": "2", **trust}
         case _:
             return dict(early) if scheme in LIVE_SCHEMES else {}
 
@@ -101,6 +112,8 @@ def _attempt(uri: str, shown: str, read: ReadConfig, login: Login | None) -> "In
         # RTSP and TLS name other reasons than the limit for what the limit broke off.
         if time.monotonic() - began >= read.open_timeout_s:
             return why_silent(uri, shown, read)
+        if read.tls_verify and is_untrusted(uri, error):
+            return why_untrusted(shown)
         return why_refused(uri, shown, error, login.origin if login else own_login(uri))
     return container
 

@@ -18,6 +18,7 @@ from fervid.records import F32, Faces
 
 F64 = NDArray[np.float64]
 
+MEMORY_S = 2.0  # seconds that a face may be missing and come back as itself
 # Lengths are in sides of the face. Chosen with tests/bench/tracking.py, on half of its casts.
 SPEED = 3.0  # sides a second, standard deviation of how fast faces move, shaking cameras included
 STEADY_S = 0.3  # seconds for which a velocity is kept
@@ -97,7 +98,7 @@ class FaceTracker:
         memory_s: seconds that a face may be missing and still be the same one.
     """
 
-    def __init__(self, memory_s: float = 2.0) -> None:
+    def __init__(self, memory_s: float = MEMORY_S) -> None:
         if memory_s < 0:
             raise ValueError("memory_s must not be negative")
         self._memory_s = memory_s

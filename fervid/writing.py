@@ -14,7 +14,7 @@ from rich.console import Console
 from fervid.archive import CLIPS, known_folders, refuse_foreign, write_archive
 from fervid.clips import Row, clip_row, failed_row, render
 from fervid.config import RunConfig
-from fervid.errors import SinkError
+from fervid.errors import ReaderGone, SinkError
 from fervid.interrupt import held_interrupt
 from fervid.outputs import Output, Target, write_summary
 from fervid.sinks import SINKS, RunHeader, Sink
@@ -108,20 +108,24 @@ class RunOutputs:
     ) -> None:
         with held_interrupt():
             try:
-                self.finish()
+                self.finish(show=not isinstance(error, ReaderGone))
             except SinkError as second:
                 if error is None:
                     raise
                 _log.warning("%s", second)  # the first error is the one to tell
 
-    def finish(self) -> None:
-        """Complete the shared files, the archive's tables, and show the table of clips.
+    def finish(self, *, show: bool = True) -> None:
+        """Complete the shared files and the archive's tables.
+
+        Args:
+            show: show the table of clips, if there are several.
 
         Raises:
             SinkError: one could not be completed; the others are.
         """
         with ExitStack() as closing:  # closes all, and raises the last error
-            closing.callback(self._show)
+            if show:
+                closing.callback(self._show)
             if self._out is not None and self._out.is_dir():
                 closing.callback(self._write_archive, self._out)
             for output in self._shared.values():

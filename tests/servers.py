@@ -5,6 +5,7 @@ import contextlib
 import functools
 import http.server
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -29,8 +30,10 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 @contextlib.contextmanager
-def http_server(answer: Answer, login: str = "") -> Iterator[str]:
+def http_server(answer: Answer, login: str = "", certificate: Path | None = None) -> Iterator[str]:
     """Serve GET by `answer`, behind basic authentication if there is a `user:password`.
+
+    With a certificate, which is one file with its key, it speaks HTTPS.
 
     Yields:
         "127.0.0.1:port".
@@ -59,6 +62,10 @@ def http_server(answer: Answer, login: str = "") -> Iterator[str]:
         block_on_close = False
 
     with Server((HERE, 0), Handler) as server:
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate)
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
@@ -264,3 +271,14 @@ def _gstreamer_python() -> Path:
     if not python.exists() or _fails([python, "-c", probe]):
         pytest.skip("GStreamer's RTSP server is not installed (gir1.2-gst-rtsp-server-1.0)")
     return python
+
+
+def certificate(folder: Path) -> Path:
+    """A certificate for loopback that signs itself, with its key, in one file."""
+    path = folder / "server.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=camera", "-addext", f"subjectAltName=IP:{HERE}"]
+    command += ["-keyout", str(folder / "key.pem"), "-out", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    path.write_bytes((folder / "key.pem").read_bytes() + path.read_bytes())
+    return path

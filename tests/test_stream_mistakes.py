@@ -20,6 +20,7 @@ from fervid.config import ReadConfig
 from fervid.errors import SourceError
 from fervid.logins import read_logins
 from tests import servers
+from tests.clips import clip
 from tests.places import ROOT
 
 PASSWORD = "s3cr€t@:/#%"
@@ -164,3 +165,16 @@ def test_ctrl_c_while_a_stream_does_not_answer(scheme):
     assert time.monotonic() - began < 4
     assert process.returncode == 130
     assert "Traceback" not in said
+
+
+def test_each_source_may_have_a_file_with_its_own_password(tmp_path, capsys):
+    config = tmp_path / "fervid.toml"
+    clip(tmp_path / "a.mp4", frames=3)
+    with servers.http_server(servers.files(tmp_path), login="me:pw") as host:
+        for name, word, code in (("right", "pw", 0), ("wrong", "no", 1)):
+            logins = tmp_path / name
+            logins.touch(0o600)
+            logins.write_text(f"machine {host} login me password {word}\n")
+            config.write_text(f'[[source]]\nuri = "http://{host}/a.mp4"\ncredentials = "{name}"\n')
+            assert main(["--config", str(config), "-q"]) == code
+            assert ("refuses the user" in capsys.readouterr().err) == bool(code)

@@ -12,8 +12,20 @@ from fervid.cli import main
 from fervid.faces import FaceDetector
 from fervid.records import Noise
 from fervid.results import read_results
-from tests.clips import clip
+from tests.clips import clip, picture
 from tests.places import ROOT, SAMPLE
+
+
+def test_a_reader_that_left_ends_a_run_over_several_sources_quietly(tmp_path):
+    names = [str(clip(tmp_path / f"{name}.mp4", pictures=[picture(0)] * 60)) for name in "ab"]
+    command = [sys.executable, "-m", "fervid", *names, "--jsonl", "-", "-o", str(tmp_path / "out")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as run:
+        run.stdout.readline()
+        run.stdout.close()
+        said = run.stderr.read().decode()
+    assert (run.returncode, said) == (141, "")
+    assert [p.parent.name for p in (tmp_path / "out").rglob("summary.json")] == ["a"]
 
 
 @pytest.fixture(scope="module")

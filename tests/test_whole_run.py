@@ -182,13 +182,15 @@ def test_a_model_that_needs_torch_says_so_where_there_is_none(tmp_path):
         ([str(SAMPLE), "--csv", "/proc/nowhere/rows.csv"], 1, "/proc/nowhere"),
         ([str(SAMPLE), "-o", "/proc/nowhere"], 1, "/proc/nowhere"),
         (["docs/results"], 1, "no video or image"),
+        (["a" * 300], 1, "too long"),
+        (["9" * 300, "-o", "never"], 1, "too long"),
         (["/"], 1, "whole disk"),
         ([str(SAMPLE), str(SAMPLE), "-o", "never-made"], 2, "named twice"),
         ([str(SAMPLE), "-o", "never", "--csv", "never/noisy_portrait/faces.jsonl"], 2, "twice"),
     ],
     ids=[
         *("camera", "option", "no model", "wrong model", "unwritable file", "unwritable folder"),
-        *("folder", "root", "source twice", "output twice"),
+        *("folder", "long name", "long number", "root", "source twice", "output twice"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_a_code(arguments, code, names, capsys):

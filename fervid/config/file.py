@@ -216,9 +216,8 @@ class _Reader:
 
     def _source(self, uri: str) -> str:
         """A source that the file names, as seen from the working directory."""
-        if is_device(uri) or (uri.isdecimal() and not (self.path.parent / uri).exists()):
-            return uri
-        return self._beside(uri)
+        beside = (self.path.parent / uri).exists() if uri.isdecimal() else not is_device(uri)
+        return self._beside(uri) if beside else uri
 
     def _beside(self, text: str) -> str:
         """A relative path as seen from the working directory; ~/ is the user's folder."""

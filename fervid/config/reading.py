@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 
-from fervid.config.options import AutoSwitch
+from fervid.config.options import AutoSwitch, Switch
 from fervid.config.section import Section, within
 from fervid.errors import ConfigError
 
@@ -83,17 +83,17 @@ class ReadConfig(Section):
 
     Attributes:
         every: Analyse one frame of so many.
-        start: First moment of a recording that is analysed, in seconds or h:mm:ss.
-        end: Moment at which a recording is left, in seconds or h:mm:ss.
-        fps: Frame rate of a sequence of images, in frames per second.
-        roi: Part of the picture that is analysed, as corner and size in pixels; boxes count from
-            its corner.
+        start: First moment of a recording to analyse, in seconds or h:mm:ss.
+        end: Moment to leave a recording at, in seconds or h:mm:ss.
+        fps: Rate of a sequence of images, in frames per second.
+        roi: Part that is analysed: corner and size in pixels; boxes count from it.
         mirror: Flip the picture left to right, after --roi.
         rtsp_transport: How RTSP sends its pictures; udp is faster and loses some.
         open_timeout_s: Seconds that a stream may take to answer.
         read_timeout_s: Seconds that a stream may be silent.
-        credentials: File with users and passwords of streams, in the format of netrc: a line
-            `machine HOST login USER password PASSWORD` a host.
+        credentials: File with users and passwords of streams, as netrc has it: lines like `machine
+            HOST login USER password PASSWORD`.
+        tls_verify: Refuse https and rtsps servers that cannot prove who they are.
     """
 
     every: int = within(1, 1)
@@ -110,6 +110,7 @@ class ReadConfig(Section):
     open_timeout_s: float = within(10.0, 0.1)
     read_timeout_s: float = within(5.0, 0.1)
     credentials: Path | None = None
+    tls_verify: Switch = True
 
     def __post_init__(self) -> None:
         for name in ("start", "end"):  # text is taken too, as a configuration file has it

@@ -1,6 +1,7 @@
-"""Settings of single sources: what `[[source]]` says in a configuration file."""
+"""What a source's name says by itself, and the settings that `[[source]]` gives to single ones."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fervid.config.credentials import without_credentials
+from fervid.config.reading import STDIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +29,42 @@ class SourceConfig:
     def applies_to(self, source: str) -> bool:
         """Whether `source` is this one, or a file in this folder or of this pattern.
 
-        A URL also matches when only its user and password differ.
+        A URL also matches when only its user and password differ, a camera by any of its names.
         """
         if source == self.uri or without_credentials(source) == self.uri:
             return True
         if is_device(source) or is_device(self.uri):
-            return False
+            return identity(source) == identity(self.uri)
         mine, other = (os.path.abspath(name) for name in (self.uri, source))  # noqa: PTH100
         return Path(mine) in (Path(other), *Path(other).parents) or fnmatchcase(other, mine)
 
 
 def is_device(source: str) -> bool:
     """Whether a source is no file: a URL, a camera or standard input."""
-    return source == "-" or "://" in source or source.startswith(("camera:", "/dev/"))
+    if source == STDIN or "://" in source or source.startswith("camera:"):
+        return True
+    return camera_number(source) is not None
+
+
+def camera_number(source: str) -> int | None:
+    """The number of the camera that a source names, None if it names something else.
+
+    A number alone is a camera's where no file has that name.
+    """
+    camera = re.fullmatch(r"(?:camera:|/dev/video)?([0-9]{1,4})", source)
+    if camera is None or (camera[1] == source and Path(source).exists()):
+        return None
+    return int(camera[1])
+
+
+def identity(source: str) -> str:
+    """What all names of one source have in common: a camera's number, a file's place."""
+    number = camera_number(source)
+    if number is not None:
+        return f"camera:{number}"
+    if is_device(source):
+        return source
+    try:
+        return str(Path(source).resolve())
+    except (OSError, ValueError):  # a name that no file can have, which opening it will tell
+        return source

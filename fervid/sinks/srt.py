@@ -1,5 +1,6 @@
 """Subtitles (SubRip): what each face shows, readable in any player beside the untouched clip.
 
+Of a part (`--start`) the times count from its first frame, as those of the annotated video do.
 A cue lasts as long as the labels do. Labels that flicker cannot be read, so a change becomes a cue
 only with what most of the next MIN_CUE_S show; a cue never lasts less, and cues never overlap.
 """
@@ -50,6 +51,7 @@ class SrtSink:
         self._output = TextOutput(path)
         rate = header.source.rate
         self._frame_s = float(1 / rate) if rate else 1 / 25
+        self._zero_s = header.source.start_s
         self._number = 0
         self._last: FrameResult | None = None
         self._cue = _Span(0.0, 0.0, {}, {})
@@ -85,7 +87,7 @@ class SrtSink:
     def _show(self, result: FrameResult, until_s: float) -> None:
         """Add what a frame says to the cue, or to what may become the next one."""
         start_s = self._later[-1].end_s if self._later else self._cue.end_s
-        end_s = max(until_s, start_s)
+        end_s = max(until_s - self._zero_s, start_s)
         said = _lines(result)
         if not self._later and said == self._cue.said:
             self._cue = self._until(end_s)

@@ -1,5 +1,6 @@
 """fervid.analyse: the whole run in one call."""
 
+import gc
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from skimage.data import astronaut
 
 import fervid
+from fervid.lane import Lane
 from tests import clips
 from tests.backends import FakeBackend
 
@@ -74,6 +76,23 @@ def test_own_sinks_get_every_frame_and_pixels_if_they_want(clip):
     assert drawn.shape == frame.bgr.shape
     assert (drawn != frame.bgr).any()
     assert (plain.closed, painter.closed, backend.closed) == (1, 1, 0)
+
+
+def remembered():
+    return [x for x in gc.get_objects() if isinstance(x, Lane | fervid.Pipeline)]
+
+
+def test_a_source_that_has_ended_is_let_go_at_once(clip):
+    """A cycle of references would keep its pictures until the collector comes by."""
+    fervid.analyse(clip, backend=FakeBackend())  # what is imported now may keep a traceback
+    gc.collect()
+    before = remembered()
+    gc.disable()
+    try:
+        fervid.analyse(clip, backend=FakeBackend())
+        assert [x for x in remembered() if x not in before] == []
+    finally:
+        gc.enable()
 
 
 def test_own_sinks_are_closed_after_every_kind_of_failure(clip, tmp_path):

@@ -26,7 +26,9 @@ def test_help_fits_two_screens(capsys, monkeypatch):
 
 def test_help_has_negative_forms_of_what_is_on_by_itself_only(capsys):
     forms = set(re.findall(r"--no-[a-z-]+", printed(capsys, "--help")))
-    assert forms == {"--no-window", "--no-images", "--no-heatmap", "--no-config"}
+    assert forms == {
+        f"--no-{name}" for name in ("window", "images", "heatmap", "config", "tls-verify")
+    }
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, "config"])

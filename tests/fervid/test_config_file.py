@@ -187,6 +187,15 @@ def test_each_source_has_its_own_settings_over_those_of_all(here):
         assert config.settings_for(other).label is None
 
 
+def test_a_camera_has_its_settings_by_any_of_its_names(here):
+    for uri in ("0", "camera:0", "/dev/video0"):
+        config = load(f'camera = [0, 1]\n[[source]]\nuri = "{uri}"\nmirror = true\n')
+        assert [config.read_for(s).mirror for s in config.all_sources()] == [True, False]
+        assert config.read_for("0").mirror
+    (here / "0").touch()  # now a file's name
+    assert not config.read_for("0").mirror
+
+
 def test_tables_of_sources_name_the_sources_unless_something_else_does(here):
     table = '[[source]]\nuri = "a.mp4"\n'
     assert load(table).all_sources() == ("a.mp4",)

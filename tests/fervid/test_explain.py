@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fervid.explain import HeatmapStream, ProbabilityStream, TrackAverage, map_note
+from fervid.tracks import MEMORY_S
 
 
 def one(*values):
@@ -46,6 +47,14 @@ def test_another_track_a_long_gap_and_a_jump_back_start_anew():
     stream.update(one(1, 0), ids(1), 10.0)
     for track, time_s in ((2, 10.1), (1, 11.5), (1, 3.0)):
         np.testing.assert_array_equal(stream.update(one(0, 1), ids(track), time_s), one(0, 1))
+
+
+def test_a_face_is_remembered_for_as_long_as_its_id():
+    stream, away_s = ProbabilityStream(5.0), MEMORY_S - 0.1
+    stream.update(one(1, 0), ids(1), 0.0)
+    share = np.exp(-away_s / 5.0)
+    back = stream.update(one(0, 1), ids(1), away_s)
+    np.testing.assert_allclose(back, one(share, 1 - share), atol=1e-6)
 
 
 def test_a_face_that_is_not_followed_passes_through():

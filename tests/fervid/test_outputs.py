@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fervid.config import STDOUT, OutputConfig, RunConfig
+from fervid.config.source import identity
 from fervid.errors import ConfigError
-from fervid.folders import RESERVED, folder_names, source_key
+from fervid.folders import RESERVED, folder_names
 from fervid.outputs import plan
 
 
@@ -30,6 +31,7 @@ from fervid.outputs import plan
         (["://"], ["stream"]),
         (["clips.csv.mp4", "all.parquet.mp4"], ["clips.csv.mp4", "all.parquet.mp4"]),
         (["all.parquet", "camera:1"], ["all", "camera-1"]),
+        (["/x/a/b.mp4", "/dev/video0", "1"], ["b", "camera-0", "camera-1"]),
         (["../x/a.mp4", "../b.mp4"], ["x/a", "b"]),
         (["/"], ["root"]),
     ],
@@ -55,7 +57,7 @@ def test_folders_are_distinct_and_stay_below_the_results(sources):
     names = folder_names(sources)
     keys = [name.as_posix().casefold() for name in names]
     assert not set(keys) & set(RESERVED)
-    spelled = {source_key(s) for s in sources}
+    spelled = {identity(s) for s in sources}
     if len(spelled) == len(sources):
         assert len(set(keys)) == len(keys)
     for name in names:

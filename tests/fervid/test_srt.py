@@ -1,6 +1,7 @@
 """Subtitles as a player reads them: PyAV decodes what the sink wrote."""
 
 import itertools
+from dataclasses import replace
 
 import av
 import pytest
@@ -46,6 +47,14 @@ def frames(*spans, rate=25):
 def test_a_cue_lasts_as_long_as_its_label(tmp_path):
     shown = frames((2, [face("happy")]), (1, []), (3, [face("angry", unsure=True)]))
     assert cues(tmp_path / "a.srt", shown) == [(0, 2, "happy"), (3, 6, "angry?")]
+
+
+def test_times_of_a_part_count_from_its_first_frame(tmp_path):
+    shown = frames((2, [face("happy")]), (3, [face("angry")]))
+    about = header()
+    part = replace(about, source=replace(about.source, start_s=1.0))
+    write(SrtSink(tmp_path / "a.srt", part), [r for r in shown if r.time_s >= 1])
+    assert watch(tmp_path / "a.srt") == [(0, 1, "happy"), (1, 4, "angry")]
 
 
 def test_the_largest_face_stands_first_and_each_has_its_line(tmp_path):
