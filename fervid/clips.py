@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ FIRST = (
 )
 LAST = (*(f"noise_{kind}" for kind in NOISE_KINDS), "filter", "fps", "damaged", "error")
 LABEL = "label_"
+INTERRUPTED = "interrupted"  # what stands for the error of a clip that Ctrl-C has ended
 MOST_ROWS = 40  # of the table for people
 
 
@@ -88,8 +90,8 @@ def is_foreign(path: Path) -> bool:
 
 def render(rows: Sequence[Row]) -> Table:
     """The table for a person: the clips in their order, as many as can be looked at."""
-    failed = sum(bool(row["error"]) for row in rows)
-    title = f"{len(rows)} clips" + (f", {failed} failed" if failed else "")
+    states = Counter(filter(None, map(_state, rows)))
+    title = ", ".join([f"{len(rows)} clips", *(f"{n} {state}" for state, n in states.items())])
     table = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
     table.add_column("clip", overflow="fold", min_width=16)
     for name in ("seconds", "faces", "tracks"):
@@ -107,7 +109,7 @@ def render(rows: Sequence[Row]) -> Table:
 def _cells(row: Row) -> list[str]:
     """A row as text; why a clip failed was said when it did."""
     name = printable(row["folder"] or row["source"] or "")
-    state = "failed" if row["error"] else ""
+    state = _state(row)
     if row["frames"] is None:
         return [name, "", "", "", state, "", ""]
     labels = {k.removeprefix(LABEL): v for k, v in row.items() if k.startswith(LABEL)}
@@ -120,6 +122,13 @@ def _cells(row: Row) -> list[str]:
         f"{row['uncertain']:.0%}" if row["faces"] else "",
         max(NOISE_KINDS, key=lambda kind: row[f"noise_{kind}"] or 0.0).replace("_", " "),
     ]
+
+
+def _state(row: Row) -> str:
+    """What went wrong with a clip, in a word; empty for one that is complete."""
+    if not row["error"]:
+        return ""
+    return INTERRUPTED if row["error"] == INTERRUPTED else "failed"
 
 
 def _largest(shares: Mapping[str, float]) -> str:

@@ -39,6 +39,11 @@ def folder_names(sources: Sequence[str]) -> list[Path]:
     return _numbered(names)
 
 
+def safe_name(text: str) -> str:
+    """A text as part of a file's name: only what every system allows."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.")
+
+
 def _place(source: str) -> Path:
     """Where a file is, by its own name even if that is a link: no `..` and one slash in front."""
     place = Path(os.path.abspath(source).replace("//", "/"))  # noqa: PTH100  resolve() follows links
@@ -83,7 +88,7 @@ def _device_name(source: str) -> str:
     if number is not None:
         return f"camera-{number}"
     address = without_credentials(source)
-    name = re.sub(r"[^\w-]+", "-", address.partition("://")[2] or address).strip("-") or "stream"
+    name = safe_name((address.partition("://")[2] or address).replace(".", "-")) or "stream"
     if len(name) <= LONGEST:
         return name
     return f"{name[:LONGEST]}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"

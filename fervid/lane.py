@@ -15,6 +15,7 @@ from rich.console import Console
 from fervid import __version__
 from fervid.backends import Backend
 from fervid.capture import open_source
+from fervid.clips import INTERRUPTED
 from fervid.config import ReadConfig, RunConfig
 from fervid.console import say
 from fervid.controls import Controls
@@ -224,7 +225,7 @@ class Lane:
 
     def _conclude(self, error: BaseException | None) -> None:
         """Hand the figures to the run's outputs, with the reason if the end was early."""
-        why = "interrupted" if isinstance(error, KeyboardInterrupt) else error and str(error)
+        why = INTERRUPTED if isinstance(error, KeyboardInterrupt) else error and str(error)
         figures = {**self._stats.summary(), "damaged": self._source.damaged, "error": why}
         summary = summary_record(self._header, figures)
         self._session.summaries.append(summary)

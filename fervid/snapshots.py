@@ -10,6 +10,7 @@ import cv2
 
 from fervid.draw import U8, draw
 from fervid.errors import SinkError
+from fervid.folders import safe_name
 from fervid.records import Frame, FrameResult
 
 Paint = Callable[[Frame, FrameResult, bool], U8]  # the last: with heatmaps
@@ -78,5 +79,4 @@ def _write_new(folder: Path, stem: str, content: bytes) -> Path:
 def file_name(label: str) -> str:
     """A source's label as a file name: no scheme, no suffix, and only what every system allows."""
     name = label.partition("://")[2] or re.sub(r"\.\w{1,5}$", "", label)
-    name = re.sub(r"[^\w.-]+", "-", name).strip("-.")
-    return name.encode()[:LONGEST].decode(errors="ignore") or "picture"
+    return safe_name(name).encode()[:LONGEST].decode(errors="ignore") or "picture"

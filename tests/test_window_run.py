@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.clips import clip
+from tests.clips import clip, picture
 from tests.places import ROOT, SAMPLE
 from tests.screens import WAIT_S, needs_screen, screen, wait_for
 
@@ -174,6 +174,25 @@ def test_quitting_leaves_the_other_sources_out(display, film, tmp_path):
     assert code == 0, said
     assert "1 left out" in said
     assert [p.name for p in (tmp_path / "out").rglob("summary.json")] == ["summary.json"]
+
+
+@needs_screen
+def test_a_source_that_is_paused_holds_no_other_up(display, film, tmp_path):
+    """URLs of files stand in for streams, which are analysed at once."""
+    other = clip(tmp_path / "other.mp4", pictures=[picture(0)] * 60)
+    out = tmp_path / "out"
+    with started(display, film.as_uri(), other.as_uri(), "--window", "-o", out) as run:
+        display.window("other")
+        playing(display)
+        display.press("space")
+        done = wait_for(lambda: list(out.rglob("*other*/summary.json")), "the other's end")[0]
+        assert run.poll() is None
+        display.press("q")
+        code, said = finish(run)
+    assert code == 0, said
+    assert json.loads(done.read_text())["frames"] == 60
+    summaries = [json.loads(path.read_text()) for path in out.rglob("summary.json")]
+    assert sorted(s["error"] is None for s in summaries) == [True, True]
 
 
 @needs_screen

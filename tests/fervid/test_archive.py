@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from fervid.clips import MOST_ROWS, clip_row, render
+from fervid.clips import INTERRUPTED, MOST_ROWS, clip_row, render
 from fervid.errors import ConfigError, SinkError
 from tests.archives import write_run
 
@@ -123,6 +123,13 @@ def test_the_table_fits_a_terminal_and_names_every_clip(tmp_path):
     assert words["b"] == ["b", "0.0", "4", "2", "angry", "50%", "50%", "clean"]
     assert words["c"] == ["c", "failed"]
     assert words["archive/of/clip_01"][1] == "0.1"
+
+
+def test_a_clip_that_was_interrupted_has_not_failed():
+    rows = [clip_row(e, {"source": e, "error": e}) for e in (INTERRUPTED, "no disk")]
+    said = shown(rows)
+    assert "2 clips, 1 interrupted, 1 failed" in said
+    assert said.split().count(INTERRUPTED) == 2  # name and state
 
 
 def test_a_long_table_is_cut_and_a_quiet_run_has_none(tmp_path):
