@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid import probe
 from fervid.config import STDIN, ReadConfig
-from fervid.containers import check_size
+from fervid.containers import check_file, check_size
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.images import ImageSource, is_image, sequence
 from fervid.logins import Logins, read_logins
@@ -28,7 +29,15 @@ from fervid.silence import silent_opencv
 from fervid.source import Source
 from fervid.thinning import thinned
 
-__all__ = ["CameraSource", "Capture", "Source", "camera_number", "open_camera", "open_source"]
+__all__ = [
+    "CameraSource",
+    "Capture",
+    "Source",
+    "camera_number",
+    "check_source",
+    "open_camera",
+    "open_source",
+]
 
 # Reads in a row that may fail before a camera counts as gone.
 CAMERA_RETRIES = 5
@@ -112,10 +121,21 @@ def _open(
     return _open_file(uri, read, clock)
 
 
+def check_source(uri: str) -> None:
+    """Refuse a file that is not there, without opening it; of other sources nothing is known.
+
+    Raises:
+        SourceOpenError: it is missing or empty, or may not be looked at.
+    """
+    several = probe.is_folder(Path(uri)) or sequence(uri)
+    if camera_number(uri) is None and uri != STDIN and "://" not in uri and not several:
+        check_file(uri)
+
+
 def camera_number(uri: str) -> int | None:
     """Return the number of the camera that a source names, None if it names something else."""
     camera = re.fullmatch(r"(?:camera:|/dev/video)?([0-9]+)", uri)
-    if camera is None or (camera[1] == uri and Path(uri).exists()):
+    if camera is None or (camera[1] == uri and probe.exists(Path(uri))):
         return None
     return int(camera[1])
 

@@ -18,10 +18,11 @@ from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
+from fervid import probe
 from fervid.capture import camera_number
 from fervid.config import STDIN, RunConfig, without_credentials
 from fervid.errors import ConfigError, SourceOpenError
-from fervid.images import is_folder, is_image, is_sequence, natural
+from fervid.images import is_image, is_sequence, natural
 from fervid.nearest import nearest
 from fervid.outputs import JOURNAL, SUMMARY, VIDEO
 
@@ -42,13 +43,13 @@ class _Written:
 
     def __init__(self, config: RunConfig) -> None:
         out = config.output.out
-        self._out = None if out is None else out.resolve()
-        self._files = {path.resolve() for path in config.output.files()}
+        self._out = None if out is None else probe.real(out)
+        self._files = {probe.real(path) for path in config.output.files()}
         self._results: dict[Path, bool] = {}
 
     def has(self, path: Path, base: Path) -> bool:
         """Whether a file or folder is an output, or lies among outputs below `base`."""
-        place, root = path.resolve(), base.resolve()
+        place, root = probe.real(path), probe.real(base)
         if place in self._files:
             return True
         for folder in (place, *place.parents):
@@ -62,8 +63,8 @@ class _Written:
         """Whether a folder is one that `-o` fills for a source."""
         if folder not in self._results:
             others = (folder / VIDEO, folder / SUMMARY)  # --no-images, a killed run
-            journal = (folder / JOURNAL).is_file()
-            self._results[folder] = journal and any(file.is_file() for file in others)
+            journal = probe.is_file(folder / JOURNAL)
+            self._results[folder] = journal and any(map(probe.is_file, others))
         return self._results[folder]
 
 
@@ -102,10 +103,7 @@ def _identity(source: str) -> str:
         return f"camera:{number}"
     if source == STDIN or "://" in source:
         return source
-    try:
-        return str(Path(source).resolve())
-    except (OSError, ValueError):  # a name that no file can have, which opening it will tell
-        return source
+    return str(probe.real(Path(source)))
 
 
 def _expand_one(given: str, written: _Written) -> list[str]:
@@ -113,18 +111,11 @@ def _expand_one(given: str, written: _Written) -> list[str]:
     if given in ("", STDIN) or "://" in given or camera_number(given) is not None:
         return [given]
     path = Path(given)
-    if is_folder(path):
+    if probe.is_folder(path):
         return _folder(path, written)
-    if not glob.has_magic(given) or _exists(path):
+    if not glob.has_magic(given) or probe.exists(path):
         return [given]
     return _glob(given, written)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _folder(folder: Path, written: _Written) -> list[str]:
@@ -133,7 +124,7 @@ def _folder(folder: Path, written: _Written) -> list[str]:
     Raises:
         SourceOpenError: there are none.
     """
-    if folder.resolve() == Path(folder.resolve().anchor):
+    if probe.real(folder) == Path(probe.real(folder).anchor):
         raise SourceOpenError(
             f"The folder {folder} is a whole disk; name the folder that holds the videos.",
             str(folder),
@@ -158,7 +149,7 @@ def _folder(folder: Path, written: _Written) -> list[str]:
 
 def _walk(folder: Path, base: Path, written: _Written, seen: set[Path]) -> Iterator[str]:
     """Yield the sources of a folder, then those of the folders in it; each folder once."""
-    place = folder.resolve()  # links may lead back
+    place = probe.real(folder)  # links may lead back
     if place in seen or written.has(folder, base):
         return
     seen.add(place)
@@ -169,8 +160,8 @@ def _walk(folder: Path, base: Path, written: _Written, seen: set[Path]) -> Itera
             _log.warning("%s cannot be read (%s) and is passed over", folder, error.strerror)
         return
     inside.sort(key=lambda entry: natural(entry.name))
-    folders = [entry for entry in inside if is_folder(entry)]
-    files = [f for f in inside if f.is_file() and not written.has(f, base)]
+    folders = [entry for entry in inside if probe.is_folder(entry)]
+    files = [f for f in inside if probe.is_file(f) and not written.has(f, base)]
     videos = [f for f in files if f.suffix.lower() in VIDEO_SUFFIXES]
     images = [f for f in files if is_image(f)]
     if videos and images:
@@ -197,11 +188,11 @@ def _glob(pattern: str, written: _Written) -> list[str]:
     base = Path(still) if still.endswith("/") else Path(still).parent
     fits = [Path(name) for name in glob.iglob(pattern, recursive=True)]  # noqa: PTH207 - hides hidden files
     fits = sorted((f for f in fits if not written.has(f, base)), key=natural)
-    files = [f for f in fits if not is_folder(f)]
+    files = [f for f in fits if not probe.is_folder(f)]
     known = [f for f in files if f.suffix.lower() in VIDEO_SUFFIXES or is_image(f)]
     sources = [str(f) for f in known or files]
     if "**" not in pattern:
-        for folder in filter(is_folder, fits):
+        for folder in filter(probe.is_folder, fits):
             sources += _walk(folder, folder, written, set())
     if not sources:
         near = _near(pattern)
@@ -214,7 +205,7 @@ def _near(pattern: str) -> str | None:
     """A pattern with a suffix that files there have, or the folder that was meant."""
     path = Path(pattern)
     fixed = next(p for p in (path, *path.parents) if not glob.has_magic(str(p)))
-    if not fixed.exists():
+    if not probe.exists(fixed):
         near = nearest(fixed)
         return None if near is None else str(near)
     with suppress(OSError):
@@ -222,5 +213,6 @@ def _near(pattern: str) -> str | None:
         close = get_close_matches(path.suffix, sorted(there))
         # Of names equally near, the one with two letters changed over.
         close.sort(key=lambda suffix: sorted(suffix) != sorted(path.suffix))
-        return str(path.with_suffix(close[0])) if close else None
+        fixed_suffix = path.with_suffix(close[0]) if close else path
+        return None if fixed_suffix == path else str(fixed_suffix)
     return None

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from fervid import probe
 from fervid.config import STDIN, without_credentials
 from fervid.images import is_pattern
 
@@ -40,7 +41,7 @@ def folder_names(sources: Sequence[str]) -> list[Path]:
 
 def source_key(source: str) -> str:
     """What tells sources apart: a file by its place, however it is spelled."""
-    return source if _is_device(source) else str(Path(source).resolve())
+    return source if _is_device(source) else str(probe.real(Path(source)))
 
 
 def _place(source: str) -> Path:
@@ -54,7 +55,7 @@ def _place(source: str) -> Path:
 
 def _bare(name: Path, place: Path | None) -> Path:
     """A file's name without its suffix; a folder's or device's has none, whatever its dots."""
-    if place is None or place.is_dir() or not name.stem.strip("."):
+    if place is None or probe.is_folder(place) or not name.stem.strip("."):
         return name
     return name.with_suffix("")
 

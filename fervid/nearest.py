@@ -1,8 +1,14 @@
-"""The existing file that somebody probably meant."""
+"""The existing file, or the word, that somebody probably meant."""
 
+from collections.abc import Iterable
 from contextlib import suppress
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
+
+from fervid import probe
+
+ALIKE = 0.6  # of 1; `median` and `medain` are .83
+ALIKE_STEMS = 0.5  # .mp4 alone makes no two names alike
 
 
 def nearest(path: Path) -> Path | None:
@@ -11,10 +17,29 @@ def nearest(path: Path) -> Path | None:
     Of a path whose folders do not exist either, the first missing part is compared.
     """
     missing = path
+    while not probe.exists(missing.parent):
+        missing = missing.parent
     with suppress(OSError, ValueError):
-        while not missing.parent.exists():
-            missing = missing.parent
-        names = {other.name.casefold(): other for other in missing.parent.iterdir()}
-        close = get_close_matches(missing.name.casefold(), names, 1)
-        return names[close[0]] if close else None
+        there = [other for other in missing.parent.iterdir() if other.name != missing.name]
+        names = {other.name.casefold(): other for other in there if probe.exists(other)}
+        close = get_close_matches(missing.name.casefold(), names, 3, ALIKE)
+        return next((names[name] for name in close if _alike(names[name], missing)), None)
     return None
+
+
+def or_else(path: Path, otherwise: str) -> str:
+    """Return the way out for a file that does not exist: "did you mean", or something else."""
+    near = nearest(path)
+    return f"did you mean {near}?" if near else f"{otherwise}."
+
+
+def nearest_word(word: str, known: Iterable[str], alike: float = ALIKE) -> str | None:
+    """Return the known word that is most like one that is not known, None if none is."""
+    names = {name.casefold(): name for name in known}
+    close = get_close_matches(word.casefold(), names, 1, alike)
+    return names[close[0]] if close else None
+
+
+def _alike(one: Path, other: Path) -> bool:
+    stems = (one.stem.casefold(), other.stem.casefold())
+    return SequenceMatcher(None, *stems).ratio() >= ALIKE_STEMS

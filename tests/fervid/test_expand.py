@@ -139,15 +139,6 @@ def test_cameras_pipes_and_streams_are_known_by_any_name():
     assert "pw" not in str(caught.value)
 
 
-def test_a_folder_of_several_needs_a_folder_for_its_results(tmp_path):
-    touch(tmp_path, "a.mp4", "b.mp4")
-    with pytest.raises(ConfigError, match="these are 2; use -o DIR"):
-        expanded(tmp_path, csv=tmp_path / "rows.csv")
-    output = OutputConfig(csv=tmp_path / "rows.csv")
-    with pytest.raises(ConfigError, match="these are 2"):
-        expand(RunConfig((str(tmp_path / "a.mp4"),), camera=(0,), output=output))
-
-
 def results(folder):
     touch(folder, "annotated.mp4", "faces.jsonl", "summary.json", "crops/0_1.png", "crops/0_2.png")
 
