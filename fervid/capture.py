@@ -19,7 +19,7 @@ from fervid import probe
 from fervid.config import STDIN, ReadConfig
 from fervid.containers import check_file, check_size
 from fervid.errors import SourceOpenError, SourceReadError
-from fervid.images import ImageSource, is_image, sequence
+from fervid.images import ImageSource, is_image, is_pattern, sequence
 from fervid.logins import Logins, read_logins
 from fervid.media import FileSource
 from fervid.pipe import interruptible
@@ -127,7 +127,7 @@ def check_source(uri: str) -> None:
     Raises:
         SourceOpenError: it is missing or empty, or may not be looked at.
     """
-    several = probe.is_folder(Path(uri)) or sequence(uri)
+    several = probe.is_folder(Path(uri)) or is_pattern(uri)
     if camera_number(uri) is None and uri != STDIN and "://" not in uri and not several:
         check_file(uri)
 

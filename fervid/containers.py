@@ -3,6 +3,8 @@
 FFmpeg's errors become fervid's here and in media.py; those of network streams in streams.py.
 """
 
+import errno
+import os
 import re
 import stat
 from pathlib import Path
@@ -26,6 +28,7 @@ NO_PIPE = (
     "or fragmented MP4, like ffmpeg -i clip.mp4 -f matroska -"
 )
 
+DRAWS_TEXT = ("tty", "bin", "xbin", "adf", "idf")  # FFmpeg makes pictures of any text's letters
 NOTHING_CAME = (
     "Nothing came through standard input; see what the program before the pipe says, and that it "
     "writes to its standard output."
@@ -67,6 +70,9 @@ def open_container(uri: str, shown: str) -> "InputContainer":
             said = f"{NO_PIPE} ({reason(error)})." if getattr(file, "begun", True) else NOTHING_CAME
             raise SourceOpenError(said, uri) from error
         raise SourceOpenError(_why_unreadable(Path(uri), error), shown) from error
+    if container.format.name in DRAWS_TEXT:
+        container.close()
+        raise SourceOpenError(f"{shown} is a text and not a video; name a video file.", shown)
     return container
 
 
@@ -92,6 +98,10 @@ def check_file(uri: str) -> None:
         raise SourceOpenError(_why_missing(uri), shown) from error
     except (OSError, ValueError) as error:
         raise SourceOpenError(_no_access(path, error), shown) from error
+    if not os.access(path, os.R_OK):
+        raise SourceOpenError(
+            _no_access(path, PermissionError(errno.EACCES, "Permission denied")), shown
+        )
     if stat.S_ISDIR(about.st_mode):
         raise SourceOpenError(f"{path} is a folder; name a video file in it.", uri)
     if stat.S_ISREG(about.st_mode) and about.st_size == 0:
