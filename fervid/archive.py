@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from fervid import probe
 from fervid.clips import Row, clip_row, is_foreign, read_clips, write_clips
 from fervid.errors import ConfigError
 from fervid.folders import RESERVED
@@ -25,8 +26,8 @@ def refuse_foreign(out: Path) -> None:
     from fervid.sinks.tables import is_unfinished, table_header
 
     table, clips = out / ALL, out / CLIPS
-    foreign = [clips] if clips.exists() and is_foreign(clips) else []
-    if table.exists() and table_header(table) is None and not is_unfinished(table):
+    foreign = [clips] if probe.exists(clips) and is_foreign(clips) else []
+    if probe.exists(table) and table_header(table) is None and not is_unfinished(table):
         foreign.append(table)
     for path in foreign:
         raise ConfigError(

@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid import probe
 from fervid.config import STDIN, ReadConfig
 from fervid.config.source import camera_number
-from fervid.containers import check_size
+from fervid.containers import check_file, check_size
 from fervid.errors import SourceOpenError, SourceReadError
-from fervid.images import ImageSource, is_image, sequence
+from fervid.images import ImageSource, is_image, is_pattern, sequence
 from fervid.logins import Logins, read_logins
 from fervid.media import FileSource
 from fervid.pipe import interruptible
@@ -28,7 +29,7 @@ from fervid.silence import silent_opencv
 from fervid.source import Source
 from fervid.thinning import thinned
 
-__all__ = ["CameraSource", "Capture", "Source", "open_camera", "open_source"]
+__all__ = ["CameraSource", "Capture", "Source", "check_source", "open_camera", "open_source"]
 
 # Reads in a row that may fail before a camera counts as gone.
 CAMERA_RETRIES = 5
@@ -110,6 +111,17 @@ def _open(
     if "://" in uri:
         return FileSource(uri, read, logins or read_logins(read.credentials), clock=clock)
     return _open_file(uri, read, clock)
+
+
+def check_source(uri: str) -> None:
+    """Refuse a file that is not there, without opening it; of other sources nothing is known.
+
+    Raises:
+        SourceOpenError: it is missing or empty, or may not be looked at.
+    """
+    several = probe.is_folder(Path(uri)) or is_pattern(uri)
+    if camera_number(uri) is None and uri != STDIN and "://" not in uri and not several:
+        check_file(uri)
 
 
 def _open_file(uri: str, read: ReadConfig, clock: Callable[[], float]) -> FileSource:

@@ -6,6 +6,7 @@ metadata key `fervid.card`), so preprocessing cannot drift away from the weights
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -108,8 +109,10 @@ class ModelCard:
             for name in ("classes", "temperature"):
                 if name in fields:
                     fields[name] = tuple(fields[name])
+            for name, value in fields.items():
+                _check_type(name, value)
             return cls(**fields)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise CardError(
                 f"The card of {where} cannot be read ({error}); export the model again."
             ) from error
@@ -117,3 +120,29 @@ class ModelCard:
     def replace(self, **changes: Any) -> "ModelCard":
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+
+def _check_type(name: str, value: Any) -> None:
+    """Refuse a field whose value is of another type than the default or than it must be.
+
+    Raises:
+        TypeError: so it is.
+    """
+    wanted, what = _KINDS.get(name, (object, ""))
+    items = value if isinstance(value, tuple) else (value,)
+    if not all(isinstance(item, wanted) and not isinstance(item, bool) for item in items):
+        raise TypeError(f"{name} must be {what}, not {json.dumps(value)}")
+    if wanted is _NUMBER and not all(map(math.isfinite, items)):
+        raise TypeError(f"{name} must be finite")
+
+
+_NUMBER = (int, float)
+_KINDS: Mapping[str, tuple[Any, str]] = {
+    **dict.fromkeys(("name", "stem", "precision", "recipe", "data", "licence"), (str, "text")),
+    "classes": (str, "a list of names"),
+    **dict.fromkeys(("input_px", "last_stride", "last_dilation"), (int, "a whole number")),
+    **dict.fromkeys(("mean", "std", "crop_scale", "crop_shift"), (_NUMBER, "a number")),
+    **dict.fromkeys(("uncertain_below", "eta_max"), (_NUMBER, "a number")),
+    "temperature": (_NUMBER, "three numbers"),
+    **dict.fromkeys(("filters", "metrics"), (Mapping, "a table")),
+}

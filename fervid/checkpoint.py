@@ -41,9 +41,14 @@ def load_model(path: Path) -> tuple[ExpressionNet, ModelCard]:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise ModelLoadError(f"{path} cannot be read as a safetensors model ({error}).") from error
+        raise ModelLoadError(
+            f"{path} cannot be read as a safetensors model ({error}); it is damaged or something "
+            "else, so copy or save it again."
+        ) from error
     if CARD_KEY not in metadata:
-        raise CardError(f"{path} has no fervid card; only models saved by fervid's tools have one.")
+        raise CardError(
+            f"{path} has no fervid card; give one that `python -m train release` saved."
+        )
     card = ModelCard.from_json(metadata[CARD_KEY], str(path))
     net = ExpressionNet.from_card(card)
     try:
@@ -52,7 +57,7 @@ def load_model(path: Path) -> tuple[ExpressionNet, ModelCard]:
         )
     except RuntimeError as error:
         raise ModelLoadError(
-            f"{path} holds the weights of another network than its card."
+            f"{path} holds the weights of another network than its card; save it again."
         ) from error
     return net.eval(), card
 

@@ -25,11 +25,13 @@ from cyclopts import CycloptsError
 from rich.console import Console
 from rich.logging import RichHandler
 
+from fervid import probe
 from fervid.config import RunConfig
 from fervid.console import say
 from fervid.errors import ConfigError, FervidError, ReaderGone, SinkError
 from fervid.parser import parse, refuse_misspelt
 from fervid.settings import Settings
+from fervid.usage import explained
 
 Run = Callable[..., object]
 
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     try:
         return _obey(tokens, settings, stderr, run)
     except CycloptsError as error:
-        say(stderr, f"{str(error).rstrip('.')}. See fervid --help.")
+        say(stderr, explained(error))
         return USAGE
     except ReaderGone:
         return UNREAD
@@ -76,7 +78,12 @@ def _obey(tokens: list[str], settings: Settings, stderr: Console, run: Run | Non
         CycloptsError: an unknown option or a value of the wrong type.
         FervidError: the command cannot be carried out, before a run began.
     """
-    asked = parse(tokens, settings)()
+    try:
+        asked = parse(tokens, settings)()
+    except OSError as error:
+        if error.filename is not None or sys.stdout is None:
+            raise
+        raise _unwritten(sys.stdout, error) from error  # what a command or --help prints
     if not isinstance(asked, RunConfig):  # a command or --help, done by now
         _flush(sys.stdout)
         return asked if isinstance(asked, int) else DONE
@@ -96,12 +103,14 @@ def _checked(config: RunConfig) -> RunConfig:
     Raises:
         ConfigError: there is no source, or a file is where a folder is wanted.
     """
+    out = config.output.out
+    if out is not None and probe.exists(out) and not probe.is_folder(out):
+        raise ConfigError(
+            f"--out needs a folder, and {out} is a file; name a folder, which may be new.", "out"
+        )
     if not config.all_sources():
         raise ConfigError("No source given; name a video file or --camera N.", "sources")
     refuse_misspelt(config)
-    out = config.output.out
-    if out is not None and out.exists() and not out.is_dir():
-        raise ConfigError(f"--out needs a folder, and {out} is a file.", "out")
     return config
 
 
@@ -162,17 +171,28 @@ def _flush(stdout: TextIO | None) -> None:
     try:
         stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise ReaderGone("Nobody reads standard output any more.", "-") from error
-        raise SinkError(f"Standard output cannot be written: {error.strerror}.", "-") from error
+        raise _unwritten(stdout, error) from error
+
+
+def _unwritten(stdout: TextIO, error: OSError) -> SinkError:
+    """The error that standard output cannot be written; it leads nowhere from now on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return ReaderGone("Nobody reads standard output any more.", "-")
+    return SinkError(
+        f"Standard output cannot be written ({error.strerror}); free space there or send it "
+        "somewhere else.",
+        "-",
+    )
 
 
 @contextlib.contextmanager
 def _logging(verbose: bool, stderr: Console) -> Iterator[None]:
-    """Send the log to standard error: warnings, and everything of fervid's with -v."""
+    """Send the log to standard error: warnings, a line each, and everything of fervid's with -v."""
     logger = logging.getLogger("fervid")
-    handler = RichHandler(console=stderr, show_path=False, markup=False)
+    handler: logging.Handler = _Warnings(stderr)
+    if verbose:
+        handler = RichHandler(console=stderr, show_path=False, markup=False)
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
@@ -181,3 +201,15 @@ def _logging(verbose: bool, stderr: Console) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+class _Warnings(logging.Handler):
+    """Says what the log holds as everything else is said: in one line, without a time."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        say(self._console, f"{record.levelname.lower()}: {record.getMessage()}")

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fervid.console import printable
 from fervid.records import NOISE_KINDS
-from fervid.sinks.text import sink_error
+from fervid.sinks.text import write_whole
 
 Row = dict[str, Any]
 
@@ -60,12 +60,7 @@ def write_clips(path: Path, rows: Iterable[Row]) -> None:
     writer = csv.DictWriter(text, (*FIRST, *labels, *LAST), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text.getvalue(), encoding="utf-8", errors="backslashreplace")
-        part.replace(path)
-    except OSError as error:
-        raise sink_error(path, error) from error
+    write_whole(path, text.getvalue())
 
 
 def read_clips(path: Path) -> list[Row]:

@@ -116,7 +116,7 @@ def install_completion(
         path.write_text(completion_script(app, shell or _shell_in_use()), encoding="utf-8")
     except OSError as error:
         raise SinkError(
-            f"The completion script cannot be written ({error}); "
+            f"The completion script {error.filename} cannot be written ({error.strerror}); "
             "use `fervid completion bash` and save what it prints yourself.",
             str(error.filename),
         ) from error

@@ -3,13 +3,17 @@
 FFmpeg's errors become fervid's here and in media.py; those of network streams in streams.py.
 """
 
+import errno
+import os
+import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fervid.config import STDIN
+from fervid.config import STDIN, without_credentials
 from fervid.cut_off import MP4_BOXES
 from fervid.errors import SourceOpenError
-from fervid.nearest import nearest
+from fervid.nearest import or_else
 from fervid.noise_sample import MIN_SIDE
 from fervid.pipe import standard_input
 from fervid.records import SourceInfo
@@ -23,6 +27,23 @@ NO_PIPE = (
     "What comes through standard input cannot be read, or not as it comes; send Matroska, MPEG-TS "
     "or fragmented MP4, like ffmpeg -i clip.mp4 -f matroska -"
 )
+
+DRAWS_TEXT = ("tty", "bin", "xbin", "adf", "idf")  # FFmpeg makes pictures of any text's letters
+NOTHING_CAME = (
+    "Nothing came through standard input; see what the program before the pipe says, and that it "
+    "writes to its standard output."
+)
+# An address that lacks a slash, or what stands before them.
+MISWRITTEN = re.compile(
+    r"(?i)((?:rtsps?|https?|udp|rtmps?|srt):)/?(?=[^/])|(?=\d+(?:\.\d+){3}[:/])"
+)
+# What files that somebody gave as a video are instead, and where they belong.
+INSTEAD = {
+    **dict.fromkeys((".toml",), "a configuration; give it as --config {path}"),
+    **dict.fromkeys((".onnx", ".safetensors"), "a model; give it as --model {path}"),
+    **dict.fromkeys((".jsonl", ".parquet", ".csv"), "a table; name the video that it is of"),
+    **dict.fromkeys((".srt",), "subtitles; name the video that they are of"),
+}
 
 
 def open_container(uri: str, shown: str) -> "InputContainer":
@@ -46,8 +67,12 @@ def open_container(uri: str, shown: str) -> "InputContainer":
         container: InputContainer = av.open(file, "r", **tolerance())
     except (av.FFmpegError, OSError) as error:
         if piped:
-            raise SourceOpenError(f"{NO_PIPE} ({reason(error)}).", uri) from error
+            said = f"{NO_PIPE} ({reason(error)})." if getattr(file, "begun", True) else NOTHING_CAME
+            raise SourceOpenError(said, uri) from error
         raise SourceOpenError(_why_unreadable(Path(uri), error), shown) from error
+    if container.format.name in DRAWS_TEXT:
+        container.close()
+        raise SourceOpenError(f"{shown} is a text and not a video; name a video file.", shown)
     return container
 
 
@@ -64,20 +89,35 @@ def check_file(uri: str) -> None:
     Raises:
         SourceOpenError: it is.
     """
-    path = Path(uri)
-    if not uri:
+    path, shown = Path(uri), without_credentials(uri)
+    if not uri.strip():
         raise SourceOpenError("The name of the video is empty; name a file, stream or camera.")
     try:
-        if path.is_dir():
-            raise SourceOpenError(f"{path} is a folder; name a video file in it.", uri)
-        if not path.exists():
-            near = nearest(path)
-            way = f"did you mean {near}?" if near else "check its name and folder."
-            raise SourceOpenError(f"There is no file {path}; {way}", uri)
-        if path.is_file() and path.stat().st_size == 0:
-            raise SourceOpenError(f"{path} is empty; copy or record it again.", uri)
-    except OSError as error:
-        raise SourceOpenError(_no_access(path, error), uri) from error
+        about = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceOpenError(_why_missing(uri), shown) from error
+    except (OSError, ValueError) as error:
+        raise SourceOpenError(_no_access(path, error), shown) from error
+    if not os.access(path, os.R_OK):
+        raise SourceOpenError(
+            _no_access(path, PermissionError(errno.EACCES, "Permission denied")), shown
+        )
+    if stat.S_ISDIR(about.st_mode):
+        raise SourceOpenError(f"{path} is a folder; name a video file in it.", uri)
+    if stat.S_ISREG(about.st_mode) and about.st_size == 0:
+        raise SourceOpenError(f"{path} is empty; copy or record it again.", uri)
+
+
+def _why_missing(uri: str) -> str:
+    path = Path(uri)
+    if MISWRITTEN.match(uri):
+        meant = MISWRITTEN.sub(lambda found: f"{found[1] or 'rtsp:'}//", uri, count=1)
+        return f"There is no file of that name; did you mean {without_credentials(meant)}?"
+    if path.is_symlink():
+        return f"{path} is a link to {path.readlink()}, which is not there; name the file itself."
+    if uri.endswith("/"):
+        return f"There is no folder {path}; to write results into it, put -o before it."
+    return f"There is no file {path}; {or_else(path, 'check its name and folder')}"
 
 
 def _no_access(path: Path, error: Any) -> str:
@@ -87,6 +127,8 @@ def _no_access(path: Path, error: Any) -> str:
 def _why_unreadable(path: Path, error: Any) -> str:
     if isinstance(error, OSError):
         return _no_access(path, error)
+    if instead := INSTEAD.get(path.suffix.lower()):
+        return f"{path} is no video but {instead.format(path=path)}."
     with path.open("rb") as file:
         head = file.read(12)
     if head[4:8] in MP4_BOXES:

@@ -12,15 +12,15 @@ results of the last run gives the videos.
 
 import glob
 import logging
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from fervid import probe
 from fervid.config import RunConfig, without_credentials
 from fervid.config.source import identity, is_device
 from fervid.errors import ConfigError, SourceOpenError
-from fervid.images import is_folder, is_image, is_sequence, natural
+from fervid.images import is_image, is_sequence, natural
 from fervid.nearest import nearest_pattern
 from fervid.outputs import JOURNAL, SUMMARY, VIDEO
 
@@ -41,13 +41,13 @@ class _Written:
 
     def __init__(self, config: RunConfig) -> None:
         out = config.output.out
-        self._out = None if out is None else out.resolve()
-        self._files = {path.resolve() for path in config.output.files()}
+        self._out = None if out is None else probe.real(out)
+        self._files = {probe.real(path) for path in config.output.files()}
         self._results: dict[Path, bool] = {}
 
     def has(self, path: Path, base: Path) -> bool:
         """Whether a file or folder is an output, or lies among outputs below `base`."""
-        place, root = path.resolve(), base.resolve()
+        place, root = probe.real(path), probe.real(base)
         if place in self._files:
             return True
         for folder in (place, *place.parents):
@@ -61,8 +61,8 @@ class _Written:
         """Whether a folder is one that `-o` fills for a source."""
         if folder not in self._results:
             others = (folder / VIDEO, folder / SUMMARY)  # --no-images, a killed run
-            journal = (folder / JOURNAL).is_file()
-            self._results[folder] = journal and any(file.is_file() for file in others)
+            journal = probe.is_file(folder / JOURNAL)
+            self._results[folder] = journal and any(map(probe.is_file, others))
         return self._results[folder]
 
 
@@ -99,9 +99,9 @@ def _expand_one(given: str, written: _Written) -> list[str]:
     if not given or is_device(given):
         return [given]
     path = Path(given)
-    if is_folder(path):
+    if probe.is_folder(path):
         return _folder(path, written)
-    if not glob.has_magic(given) or os.path.exists(given):  # noqa: PTH110  no name is an error here
+    if not glob.has_magic(given) or probe.exists(path):
         return [given]
     return _glob(given, written)
 
@@ -112,7 +112,7 @@ def _folder(folder: Path, written: _Written) -> list[str]:
     Raises:
         SourceOpenError: there are none.
     """
-    if folder.resolve() == Path(folder.resolve().anchor):
+    if probe.real(folder) == Path(probe.real(folder).anchor):
         raise SourceOpenError(
             f"The folder {folder} is a whole disk; name the folder that holds the videos.",
             str(folder),
@@ -137,7 +137,7 @@ def _folder(folder: Path, written: _Written) -> list[str]:
 
 def _walk(folder: Path, base: Path, written: _Written, seen: set[Path]) -> Iterator[str]:
     """Yield the sources of a folder, then those of the folders in it; each folder once."""
-    place = folder.resolve()  # links may lead back
+    place = probe.real(folder)  # links may lead back
     if place in seen or written.has(folder, base):
         return
     seen.add(place)
@@ -148,8 +148,8 @@ def _walk(folder: Path, base: Path, written: _Written, seen: set[Path]) -> Itera
             _log.warning("%s cannot be read (%s) and is passed over", folder, error.strerror)
         return
     inside.sort(key=lambda entry: natural(entry.name))
-    folders = [entry for entry in inside if is_folder(entry)]
-    files = [f for f in inside if f.is_file() and not written.has(f, base)]
+    folders = [entry for entry in inside if probe.is_folder(entry)]
+    files = [f for f in inside if probe.is_file(f) and not written.has(f, base)]
     videos = [f for f in files if f.suffix.lower() in VIDEO_SUFFIXES]
     images = [f for f in files if is_image(f)]
     if videos and images:
@@ -176,11 +176,11 @@ def _glob(pattern: str, written: _Written) -> list[str]:
     base = Path(still) if still.endswith("/") else Path(still).parent
     fits = [Path(name) for name in glob.iglob(pattern, recursive=True)]  # noqa: PTH207 - hides hidden files
     fits = sorted((f for f in fits if not written.has(f, base)), key=natural)
-    files = [f for f in fits if not is_folder(f)]
+    files = [f for f in fits if not probe.is_folder(f)]
     known = [f for f in files if f.suffix.lower() in VIDEO_SUFFIXES or is_image(f)]
     sources = [str(f) for f in known or files]
     if "**" not in pattern:
-        for folder in filter(is_folder, fits):
+        for folder in filter(probe.is_folder, fits):
             sources += _walk(folder, folder, written, set())
     if not sources:
         near = nearest_pattern(pattern)

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from fervid import probe
 from fervid.config import STDIN, without_credentials
 from fervid.config.source import camera_number, is_device
-from fervid.images import is_folder, is_pattern
+from fervid.images import is_pattern
 
 RESERVED = ("all.parquet", "clips.csv")  # files that lie beside the folders
 LONGEST = 100  # characters of a stream's name; file systems take 255 bytes
@@ -55,7 +56,7 @@ def _place(source: str) -> Path:
 
 def _bare(name: Path, place: Path | None) -> Path:
     """A file's name without its suffix; a folder's or device's has none, whatever its dots."""
-    if place is None or is_folder(place) or not name.stem.strip("."):
+    if place is None or probe.is_folder(place) or not name.stem.strip("."):
         return name
     return name.with_suffix("")
 

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid import probe
 from fervid.containers import check_file, check_size
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.records import Frame, SourceInfo
@@ -43,15 +44,7 @@ def is_image(path: Path) -> bool:
 def is_pattern(uri: str) -> bool:
     """Whether a source is a pattern of numbered images, and not a file with an odd name."""
     path = Path(uri)
-    return is_image(path) and len(_PATTERN.findall(path.name)) == 1 and not path.exists()
-
-
-def is_folder(path: Path) -> bool:
-    """Whether a folder has this name, which may be one that nothing can have."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
+    return is_image(path) and len(_PATTERN.findall(path.name)) == 1 and not probe.exists(path)
 
 
 def natural(text: object) -> list[tuple[int, str]]:
@@ -76,10 +69,10 @@ def sequence(uri: str) -> list[Path]:
         uri: a pattern or a folder.
     """
     path = Path(uri)
-    if uri and is_folder(path):
+    if uri and probe.is_folder(path):
         images = _visible_images(path)
         return images if is_sequence(images) else []
-    if not is_pattern(uri) or not path.parent.is_dir():
+    if not is_pattern(uri) or not probe.is_folder(path.parent):
         return []
     before, after = _PATTERN.split(path.name)
     digits = (_PATTERN.search(path.name) or [""])[0][2:-1]
@@ -90,7 +83,7 @@ def sequence(uri: str) -> list[Path]:
 
 def _visible_images(folder: Path) -> list[Path]:
     found = (f for f in folder.iterdir() if is_image(f) and not f.name.startswith("."))
-    return sorted((f for f in found if f.is_file()), key=lambda f: natural(f.name))
+    return sorted((f for f in found if probe.is_file(f)), key=lambda f: natural(f.name))
 
 
 class ImageSource:
@@ -110,7 +103,7 @@ class ImageSource:
     def __init__(self, uri: str, rate: float) -> None:
         self.damaged = 0
         path = Path(uri)
-        self._single = not (path.is_dir() or is_pattern(uri))
+        self._single = not (probe.is_folder(path) or is_pattern(uri))
         self._paths = [path] if self._single else sequence(uri)
         if self._single:
             check_file(uri)

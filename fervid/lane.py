@@ -189,6 +189,7 @@ class Lane:
         with held_interrupt():  # a frame is in all outputs or in none
             for sink in self._sinks:
                 sink.write(frame, result, drawn)
+        self._session.outputs.refuse_gone(self._target)
         written = time.perf_counter()
         took_s = {"draw": painted - began, "write": written - painted}
         if not self._viewer.wants_pixels:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from fervid.errors import ConfigError
+from fervid.nearest import or_else
 
 USER, PASSWORD = "FERVID_USER", "FERVID_PASSWORD"
 WITH_LOGIN = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps")
@@ -131,7 +132,8 @@ def _from_environment(environment: Mapping[str, str]) -> Login | None:
 
 def _refuse_open_file(path: Path) -> None:
     """Refuse a file that others may read, as ssh does; Windows says nothing of the kind."""
-    if os.name != "nt" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode) and os.name != "nt" and stat.S_IMODE(mode) & 0o077:
         raise ConfigError(
             f"The credentials file {path} is open to other users of this machine; close it by "
             f"`chmod 600 {path}`.",
@@ -140,6 +142,9 @@ def _refuse_open_file(path: Path) -> None:
 
 
 def _why(path: Path, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        way = or_else(path, "check --credentials")
+        return f"There is no credentials file {path}; {way}"
     if isinstance(error, OSError):
         return (
             f"The credentials file {path} cannot be read ({error.strerror}); check its name and "

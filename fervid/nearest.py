@@ -1,9 +1,15 @@
-"""The existing file, or the pattern of files, that somebody probably meant."""
+"""The existing file, the pattern of files, or the word that somebody probably meant."""
 
 import glob
+from collections.abc import Iterable
 from contextlib import suppress
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
+
+from fervid import probe
+
+ALIKE = 0.6  # of 1; `median` and `medain` are .83
+ALIKE_STEMS = 0.5  # .mp4 alone makes no two names alike
 
 
 def nearest(path: Path) -> Path | None:
@@ -12,12 +18,13 @@ def nearest(path: Path) -> Path | None:
     Of a path whose folders do not exist either, the first missing part is compared.
     """
     missing = path
+    while not probe.exists(missing.parent):
+        missing = missing.parent
     with suppress(OSError, ValueError):
-        while not missing.parent.exists():
-            missing = missing.parent
-        names = {other.name.casefold(): other for other in missing.parent.iterdir()}
-        close = get_close_matches(missing.name.casefold(), names, 1)
-        return names[close[0]] if close else None
+        there = [other for other in missing.parent.iterdir() if other.name != missing.name]
+        names = {other.name.casefold(): other for other in there if probe.exists(other)}
+        close = get_close_matches(missing.name.casefold(), names, 3, ALIKE)
+        return next((names[name] for name in close if _alike(names[name], missing)), None)
     return None
 
 
@@ -25,7 +32,7 @@ def nearest_pattern(pattern: str) -> str | None:
     """For a pattern that no file fits: one with a suffix that files there have, or a folder."""
     path = Path(pattern)
     fixed = next(p for p in (path, *path.parents) if not glob.has_magic(str(p)))
-    if not fixed.exists():
+    if not probe.exists(fixed):
         near = nearest(fixed)
         return None if near is None else str(near)
     with suppress(OSError):
@@ -33,5 +40,24 @@ def nearest_pattern(pattern: str) -> str | None:
         close = get_close_matches(path.suffix, sorted(there))
         # Of names equally near, the one with two letters changed over.
         close.sort(key=lambda suffix: sorted(suffix) != sorted(path.suffix))
-        return str(path.with_suffix(close[0])) if close else None
+        fixed_suffix = path.with_suffix(close[0]) if close else path
+        return None if fixed_suffix == path else str(fixed_suffix)
     return None
+
+
+def or_else(path: Path, otherwise: str) -> str:
+    """Return the way out for a file that does not exist: "did you mean", or something else."""
+    near = nearest(path)
+    return f"did you mean {near}?" if near else f"{otherwise}."
+
+
+def nearest_word(word: str, known: Iterable[str], alike: float = ALIKE) -> str | None:
+    """Return the known word that is most like one that is not known, None if none is."""
+    names = {name.casefold(): name for name in known}
+    close = get_close_matches(word.casefold(), names, 1, alike)
+    return names[close[0]] if close else None
+
+
+def _alike(one: Path, other: Path) -> bool:
+    stems = (one.stem.casefold(), other.stem.casefold())
+    return SequenceMatcher(None, *stems).ratio() >= ALIKE_STEMS

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fervid import probe
 from fervid.config import STDOUT, OutputConfig, RunConfig, refuse_existing, without_credentials
 from fervid.config.source import identity
-from fervid.errors import ConfigError, SinkError
+from fervid.errors import ConfigError
 from fervid.folders import folder_names
 from fervid.sinks import RunHeader
 from fervid.sinks.crops import saved_crops
 from fervid.sinks.rows import header_record
+from fervid.sinks.text import write_whole
 
 JOURNAL, TABLE, SUMMARY, CROPS = "faces.jsonl", "faces.parquet", "summary.json", "crops"
 VIDEO, SUBTITLES = "annotated.mp4", "faces.srt"
@@ -129,15 +131,17 @@ def _refuse_repeated(output: OutputConfig, sources: Sequence[str]) -> None:
 
 def _refuse_clashes(targets: Sequence[Target]) -> None:
     """Stop before two outputs, or an output and a source, would be one file."""
-    sources = {Path(target.source).resolve() for target in targets}
+    sources = {probe.real(Path(target.source)) for target in targets}
     taken: dict[Path, str] = {}
     shared = [path for _, path in targets[0].shared if path is not None] if targets else []
     wanted = [("all sources", path) for path in shared]
     wanted += [(target.label, path) for target in targets for path in target.files()]
     for label, path in wanted:
-        place = path.resolve()
+        place = probe.real(path)
         if place in sources:
-            raise ConfigError(f"The output {path} is a source itself.", "output")
+            raise ConfigError(
+                f"The output {path} is a source itself; choose another name.", "output"
+            )
         if place in taken:
             raise ConfigError(
                 f"The output {path} is wanted twice, for {taken[place]} and {label}; "
@@ -160,7 +164,7 @@ def _look_for_pictures(target: Target, output: OutputConfig) -> None:
     if output.images and output.anonymize == "none":
         return
     left = [crops] if old_crops else []
-    if not output.images and (target.folder / VIDEO).exists():
+    if not output.images and probe.exists(target.folder / VIDEO):
         left.append(target.folder / VIDEO)
     for path in left:
         _log.warning("%s is of an earlier run, shows faces, and is left as it is", path)
@@ -186,13 +190,10 @@ def summary_record(header: RunHeader, figures: Mapping[str, Any]) -> dict[str, A
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
-    """Write summary.json.
+    """Write summary.json, complete or not at all.
 
     Raises:
         SinkError: it cannot be written.
     """
     text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
-    try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise SinkError(f"{path} cannot be written ({error.strerror}).", str(path)) from error
+    write_whole(path, text)

@@ -6,9 +6,8 @@ It is imported when it is called; it prints data to `console` and returns an exi
 a FervidError.
 """
 
-import difflib
 import functools
-import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -17,7 +16,7 @@ from cyclopts import App, Group, Parameter
 from cyclopts.field_info import FieldInfo
 from rich.console import Console
 
-from fervid import __version__
+from fervid import __version__, probe
 from fervid.config import (
     ExplainConfig,
     FaceConfig,
@@ -28,9 +27,12 @@ from fervid.config import (
     ReadConfig,
     RunConfig,
     WindowConfig,
+    without_credentials,
 )
+from fervid.config.outputs import SINGLE_FILES
 from fervid.config.source import is_device
 from fervid.errors import ConfigError
+from fervid.nearest import nearest_word
 from fervid.settings import Settings
 
 MAIN_GROUP = Group("Sources and display", sort_key=1)
@@ -77,11 +79,14 @@ COMMANDS: dict[str, Command] = {
     ),
 }
 GROUPS = {"config": "`config show` prints the configuration that a run would have."}
+IN_CLONE = ("train", "export")
 ELSEWHERE = (
     "{name} is not part of the installed program; it needs a source checkout: "
     "`python -m {name}` in a clone of the repository."
 )
+ALIKE = 0.75  # of 1, words that were meant as a command
 SHORT = {"out": "-o", "quiet": "-q", "verbose": "-v"}
+BELOW_0 = re.compile(r"-\d[\d.,:-]*")
 USAGE_LINE = (
     "Usage: fervid SOURCE... [-o DIR] [OPTIONS]\n"
     "       fervid --camera N [OPTIONS]\n"
@@ -106,7 +111,7 @@ def parse(tokens: Sequence[str], settings: Settings) -> Callable[[], Any]:
         CycloptsError: an unknown option or command, or a value of the wrong type.
         ConfigError: a value that cannot be, or a configuration file that cannot be used.
     """
-    if tokens and tokens[0] in ("train", "export"):
+    if tokens and tokens[0] in IN_CLONE:
         raise ConfigError(ELSEWHERE.format(name=tokens[0]), tokens[0])
     app = build(settings)
     command, bound, ignored = app.parse_args(
@@ -173,15 +178,15 @@ def refuse_misspelt(config: RunConfig) -> None:
     if not config.sources:
         return
     word = config.sources[0]
-    if is_device(word) or os.path.exists(word):  # noqa: PTH110  false for a name too long to be one
+    if is_device(word) or probe.exists(Path(word)):
         return
     names = [words for words in COMMANDS if not words.startswith("-")]
-    first = {words.split()[0]: words for words in names}
-    near = difflib.get_close_matches(word, first, n=1, cutoff=0.75)
+    first = {words.split()[0]: f"`fervid {words}`" for words in names}
+    first |= {name: f"`python -m {name}`, in a clone of the repository" for name in IN_CLONE}
+    near = nearest_word(word, first, ALIKE)
     if near:
-        raise ConfigError(
-            f"There is no file {word}; did you mean `fervid {first[near[0]]}`?", "sources"
-        )
+        shown = without_credentials(word)
+        raise ConfigError(f"There is no file {shown}; did you mean {first[near]}?", "sources")
 
 
 def _short_names(info: FieldInfo, taken: frozenset[str]) -> list[str]:
@@ -197,17 +202,20 @@ def _default(value: object) -> str | None:
 
 
 def _join_dashes(tokens: Sequence[str]) -> list[str]:
-    """Tell a lone dash apart, which looks like an option to cyclopts.
+    """Tell apart what begins with a dash and is no option, which looks like one to cyclopts.
 
-    After the option of an output, `--jsonl -`, it is standard output and becomes `--jsonl=-`;
-    elsewhere it is a source, and moves behind `--`.
+    After the option of an output, `--jsonl -`, a lone dash is standard output and becomes
+    `--jsonl=-`; elsewhere it is a source, and moves behind `--`. Numbers below 0 belong to the
+    option before them.
     """
     end = list(tokens).index("--") if "--" in tokens else len(tokens)
-    outputs = {f"--{name}" for name in ("out", "video", "jsonl", "csv", "parquet", "srt")}
+    outputs = {SHORT["out"], "--out", *(f"--{name}" for name in SINGLE_FILES)}
     joined: list[str] = []
     sources: list[str] = []
     for token in tokens[:end]:
-        if token != "-":
+        if BELOW_0.fullmatch(token) and joined and joined[-1].startswith("--"):
+            joined[-1] += f"={token}"
+        elif token != "-":
             joined.append(token)
         elif joined and joined[-1] in outputs:
             joined[-1] += "=-"

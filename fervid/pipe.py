@@ -31,11 +31,14 @@ class Pipe:
     """
 
     def __init__(self, file: BinaryIO) -> None:
+        self.begun = False  # whether anything came
         self._file = file
 
     def read(self, size: int) -> bytes:
         """Return up to so many bytes, none at the end."""
-        return self._file.read(size) or b""
+        data = self._file.read(size) or b""
+        self.begun = self.begun or bool(data)
+        return data
 
 
 def standard_input() -> Readable:

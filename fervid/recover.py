@@ -10,6 +10,7 @@ from fervid.archive import ALL, CLIPS, found_folders, known_folders, whole_table
 from fervid.errors import ConfigError, SinkError
 from fervid.outputs import JOURNAL, SUMMARY, write_summary
 from fervid.replay import replayed_summary
+from fervid.results import refuse_no_folder
 from fervid.sinks.jsonl import ends_cut_off, read_headers
 
 # A journal that has changed since is still being written. Every frame adds a line.
@@ -46,11 +47,13 @@ def recover(folder: Path, now: Callable[[], float] = time.time) -> list[Recovere
     Raises:
         ConfigError: there is no such folder, or no journal in it.
     """
-    if not folder.is_dir():
-        raise ConfigError(f"There is no folder {folder}; give the one that -o named.", "recover")
+    refuse_no_folder(folder)
     journals = sorted(folder.rglob("*.jsonl"))
     if not journals:
-        raise ConfigError(f"There is no journal below {folder}; nothing to recover.", "recover")
+        raise ConfigError(
+            f"There is no journal (faces.jsonl) below {folder}; give the folder that -o named.",
+            "recover",
+        )
     done = [step for journal in journals for step in _recover_one(journal, now)]
     try:
         done += _renew_archive(folder, renew=any(step.written for step in done))

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fervid.config import ReadConfig
+from fervid.nearest import nearest_word
 
 # By the name of PyAV's error, whose classes must not be loaded before they are needed.
 _WITH_USER = {
@@ -39,6 +40,7 @@ _SENTENCES = {
     "InvalidDataError": "What {shown} sends cannot be read as video; check that the address is "
     "that of the stream itself, not of a page about it.",
 }
+KNOWN = ("rtsp", "rtsps", "http", "https", "udp", "rtmp", "srt")
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
 # How FFmpeg reports a name that cannot be resolved; also other things.
 _VAGUE = errno.EIO
@@ -106,7 +108,14 @@ def why_refused(uri: str, shown: str, error: Any, origin: str) -> str:
         origin: where the user and password came from; "" where none were given.
     """
     kind = type(error).__name__
+    if uri.lower().startswith("file:"):
+        return f"The file {shown} cannot be opened ({reason(error)}); check its name and folder."
     sentence = (_WITH_USER if origin else _WITHOUT_USER).get(kind) or _SENTENCES.get(kind)
+    if kind == "ProtocolNotFoundError":
+        scheme, _, rest = shown.partition("://")
+        near = nearest_word(scheme, KNOWN)
+        if near:
+            return f"Addresses that begin with {scheme}:// cannot be read; did you mean {near}://{rest}?"
     if sentence is None:
         return _by_number(uri, shown, error)
     return sentence.format(shown=shown, origin=origin, reason=reason(error))

@@ -1,11 +1,14 @@
 """read_results: all rows of a results folder as one data frame."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from fervid import probe
 from fervid.archive import ALL
 from fervid.errors import ConfigError, LibraryMissing
+from fervid.nearest import or_else
 from fervid.outputs import JOURNAL, TABLE
 
 Engine = Literal["pandas", "polars"]
@@ -42,14 +45,28 @@ def read_results(folder: str | Path, engine: Engine = "pandas") -> Any:
     return convert(table, classes)
 
 
+def refuse_no_folder(folder: Path) -> None:
+    """Stop where a results' folder is none, or may not be read.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    if probe.is_file(folder):
+        raise ConfigError(f"{folder} is a file; give the folder that -o named.", "folder")
+    if not probe.exists(folder):
+        way = or_else(folder, "give the one that -o named")
+        raise ConfigError(f"There is no folder {folder}; {way}", "folder")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise ConfigError(f"The folder {folder} may not be read; check its permissions.", "folder")
+
+
 def _files(folder: Path) -> list[Path]:
     """The files that hold each clip's rows once: all.parquet if it has them all."""
     from fervid.sinks.tables import table_header
 
-    if folder.is_file():
+    if probe.is_file(folder):
         return [folder]
-    if not folder.is_dir():
-        raise ConfigError(f"There is no folder {folder}; give the one that -o named.", "folder")
+    refuse_no_folder(folder)
     places = {p.parent for name in (TABLE, JOURNAL) for p in folder.rglob(name)}
     clips = [_clip(place) for place in sorted(places)]
     files = [file for file in clips if file is not None]

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from fervid.backends import Backend, model_file, open_backend
+from fervid.capture import check_source
 from fervid.config import STDIN, RunConfig, WindowConfig
 from fervid.config.source import is_device
 from fervid.console import say
@@ -106,16 +107,47 @@ def run(
         logins = read_logins(config.read.credentials, os.environ)
         failures = _Failures(len(targets), stderr)
         outputs = closed.enter_context(RunOutputs(config, targets, stderr, stdout))
+        there = _without_missing(targets, outputs, failures)
+        if not there:
+            failures.tell()
         network, digest = closed.enter_context(_network(config, backend))
         session = Session(config, network, digest, stderr, stdout, clock, outputs, logins, sinks)
-        waiting = groups(targets)
+        waiting = groups(there)
         while waiting:
             if _run_group(session, waiting.pop(0), failures):
                 if waiting and not config.quiet:
                     say(stderr, f"Quit in the window; {len(waiting)} left out.")
                 break
+        _tell_faceless(session)
         failures.tell()
     return session.summaries
+
+
+def _without_missing(
+    targets: Sequence[Target], outputs: RunOutputs, failures: "_Failures"
+) -> list[Target]:
+    """The targets whose files are there; the others fail before anything is loaded."""
+    there = []
+    for target in targets:
+        try:
+            check_source(target.source)
+        except FervidError as error:
+            outputs.fail(target, error)
+            failures.note(error)
+        else:
+            there.append(target)
+    return there
+
+
+def _tell_faceless(session: Session) -> None:
+    """Say where no face was found in a whole source, which nobody would see in empty tables."""
+    whole = [s for s in session.summaries if s["error"] is None and s["frames"]]
+    empty = [s["source"] for s in whole if not s["faces"]]
+    if not empty or session.config.quiet:
+        return
+    where = empty[0] if len(whole) == 1 else f"{len(empty)} of {len(whole)} sources"
+    way = "--detector full finds small ones, --min-score 0.3 doubtful ones"
+    say(session.stderr, f"No face was found in {where}; {way}.")
 
 
 class _Failures:
@@ -194,6 +226,8 @@ def _run_group(session: Session, targets: Sequence[Target], failures: _Failures)
             except FervidError as error:
                 session.outputs.fail(target, error)
                 failures.note(error)
+        if not lanes:
+            return False
         with _display(session) as display:
             while lanes:
                 shown = tuple(lanes)

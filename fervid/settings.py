@@ -6,13 +6,28 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cyclopts import ArgumentCollection, Token
+from cyclopts import UNSET, ArgumentCollection, Token
 
+from fervid import probe
 from fervid.config import RunConfig
 from fervid.config.file import FILE_NAME, ConfigFile, Key, read_config_file
 from fervid.errors import ConfigError, FervidError
 
 SOURCES: frozenset[Key] = frozenset({("sources",), ("camera",)})  # naming one replaces both
+
+
+def _refuse_empty(arguments: ArgumentCollection) -> None:
+    """Stop at a path without a name, as "$FOLDER" makes it, which would be the working directory.
+
+    Raises:
+        ConfigError: there is one; --no-config alone is no path.
+    """
+    for item in arguments:
+        for token in item.tokens:
+            is_path = item.hint in (Path, Path | None)
+            if is_path and token.value == "" and token.implicit_value is UNSET:
+                name = token.keyword or item.name
+                raise ConfigError(f"{name} is empty; give it a name.", name)
 
 
 class Settings:
@@ -38,6 +53,7 @@ class Settings:
         Raises:
             ConfigError: the file cannot be read, or says something that is not known.
         """
+        _refuse_empty(arguments)
         chooser = next((item for item in arguments if item.name == "--config"), None)
         if chooser is None:
             return  # a command that reads no configuration
@@ -54,7 +70,7 @@ class Settings:
         """The file that was named, or found in the working directory, or none."""
         for token in tokens:
             return read_config_file(Path(token.value)) if token.value else None  # --no-config
-        if not Path(FILE_NAME).is_file():
+        if not probe.is_file(Path(FILE_NAME)):
             return None
         self.found = FILE_NAME
         return read_config_file(Path(FILE_NAME))

@@ -11,6 +11,7 @@ from typing import Any, Self, TextIO
 
 from rich.console import Console
 
+from fervid import probe
 from fervid.archive import CLIPS, known_folders, refuse_foreign, write_archive
 from fervid.clips import Row, clip_row, failed_row, render
 from fervid.config import RunConfig
@@ -44,7 +45,7 @@ class RunOutputs:
         self._config, self._stderr, self._stdout = config, stderr, stdout
         self._several = len(targets) > 1
         self._out = config.output.out
-        if self._out is not None and not self._several and not (self._out / CLIPS).exists():
+        if self._out is not None and not self._several and not probe.exists(self._out / CLIPS):
             self._out = None  # one clip by itself needs no table of clips
         if self._out is not None:
             refuse_foreign(self._out)
@@ -60,7 +61,8 @@ class RunOutputs:
         """Open the sinks of a source and close them all, also after an error.
 
         Raises:
-            SinkError: a folder or file cannot be made; what was opened before is closed.
+            SinkError: a folder or file cannot be made, or has gone at the end; what was opened is
+                closed.
         """
         opened: list[Sink] = []
         try:
@@ -70,12 +72,27 @@ class RunOutputs:
             for output in target.shared:
                 opened.append(self._join(output, header))  # noqa: PERF401
             yield opened
+            self.refuse_gone(target)
         except BaseException:
             with held_interrupt():
                 _close(opened, quiet=True)
             raise
         with held_interrupt():
             _close(opened, quiet=False)
+
+    def refuse_gone(self, target: Target) -> None:
+        """Stop where a file that is being written was deleted or moved: what follows would be lost.
+
+        Raises:
+            SinkError: so it is.
+        """
+        for kind, path in (*target.sinks, *target.shared):
+            if path is not None and kind != "crops" and not probe.exists(path):
+                raise SinkError(
+                    f"{path} was deleted or moved while it was written; leave the results alone "
+                    "until the end, and start again.",
+                    str(path),
+                )
 
     def add(self, target: Target, summary: Mapping[str, Any]) -> None:
         """Take the figures of a source that has ended, well or not, and write its summary.
@@ -89,7 +106,7 @@ class RunOutputs:
         """
         self._put(target, clip_row(self._name(target), summary))
         # Without its folder no output could be opened, and that is the error to tell.
-        if target.summary is not None and target.summary.parent.is_dir():
+        if target.summary is not None and probe.is_folder(target.summary.parent):
             write_summary(target.summary, summary)
 
     def fail(self, target: Target, error: object) -> None:
@@ -126,7 +143,7 @@ class RunOutputs:
         with ExitStack() as closing:  # closes all, and raises the last error
             if show:
                 closing.callback(self._show)
-            if self._out is not None and self._out.is_dir():
+            if self._out is not None and probe.is_folder(self._out):
                 closing.callback(self._write_archive, self._out)
             for output in self._shared.values():
                 closing.callback(output.close)

@@ -129,14 +129,23 @@ def content(body: bytes, kind: str) -> Answer:
     return answer
 
 
-def mjpeg(frames: int, rate: float = 25.0, then_s: float = 0.0) -> Answer:
-    """Answer as a network camera does: JPEGs one after another; then be silent for `then_s`."""
+def mjpeg(
+    frames: int,
+    rate: float = 25.0,
+    then_s: float = 0.0,
+    meanwhile: Callable[[int], object] = lambda n: None,
+) -> Answer:
+    """Answer as a network camera does: JPEGs one after another; then be silent for `then_s`.
+
+    `meanwhile` is called with the number of each picture before it is sent.
+    """
 
     def answer(handler):
         handler.send_response(200)
         handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         handler.end_headers()
         for n in range(frames):
+            meanwhile(n)
             jpeg = cv2.imencode(".jpg", clips.picture(n % 20))[1].tobytes()
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             handler.wfile.write(head.encode() + jpeg + b"\r\n")

@@ -9,13 +9,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = {
-    0: ("errors", "interrupt", "console", "deadline", "pace", "window_process"),
+    0: ("errors", "interrupt", "console", "deadline", "pace", "window_process", "probe", "nearest"),
     1: ("records", "config", "card"),
     2: (
         *("media", "media_clock", "containers", "upright", "cut_off", "seeking"),
         *("capture", "source", "pipe", "images", "thinning", "region"),
-        *("cameras", "silence", "nearest", "codecs"),
-        *("streams", "refusals", "logins", "trust"),
+        *("cameras", "silence", "codecs", "streams", "refusals", "logins", "trust"),
         *("faces", "tracks", "appearance", "assignment", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         *("network", "anonymize", "folders"),
@@ -27,7 +26,7 @@ LAYERS = {
         *("outputs", "clips", "archive", "writing", "replay", "results"),
     ),
     5: ("lane", "run", "recover", "settings"),
-    6: ("parser", "doctor", "commands"),
+    6: ("parser", "usage", "doctor", "commands"),
     7: ("cli",),
     8: ("__main__",),
 }

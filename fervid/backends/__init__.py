@@ -3,6 +3,7 @@
 A backend is chosen by the model file's suffix and is never replaced by another one silently.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -13,8 +14,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid import probe
 from fervid.card import ModelCard
 from fervid.errors import BackendMissing, ModelLoadError
+from fervid.nearest import or_else
 from fervid.records import ModelOutput
 
 
@@ -48,6 +51,7 @@ BACKENDS: dict[str, str] = {
 
 
 DEFAULT_MODEL = "fervid-int8.onnx"
+PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".bin")  # how PyTorch saves by itself
 
 
 @contextmanager
@@ -83,15 +87,22 @@ def open_backend(path: Path | str | None = None, device: str = "auto", threads: 
 
 
 def _open(path: Path, device: str, threads: int) -> Backend:
-    if not path.is_file():
-        what = "is a folder; name a file" if path.is_dir() else "does not exist; check --model"
-        raise ModelLoadError(f"The model file {path} {what}.")
-    entry = BACKENDS.get(path.suffix)
+    if probe.is_folder(path):
+        raise ModelLoadError(f"The model file {path} is a folder; name a file.")
+    if not probe.exists(path):
+        raise ModelLoadError(
+            f"The model file {path} does not exist; {or_else(path, 'check --model')}"
+        )
+    entry = BACKENDS.get(path.suffix.lower())
     if entry is None:
         known = " or ".join(BACKENDS)
+        pickle = ", and a pickle could run any program" if path.suffix.lower() in PICKLES else ""
         raise ModelLoadError(
-            f"The model file {path} is not {known}; export it with `python -m export onnx`."
+            f"The model file {path} is not {known}{pickle}; save it with `python -m train release` "
+            "or export it with `python -m export onnx`."
         )
+    if not os.access(path, os.R_OK):
+        raise ModelLoadError(f"The model file {path} may not be read; check its permissions.")
     module, _, name = entry.partition(":")
     try:
         make = getattr(import_module(module), name)

@@ -52,7 +52,10 @@ class OnnxBackend:
             )
         except Exception as error:
             reason = str(error).strip().splitlines()[0][:160]
-            raise ModelLoadError(f"{path} cannot be loaded as an ONNX model ({reason}).") from error
+            raise ModelLoadError(
+                f"{path} cannot be loaded as an ONNX model ({reason}); it is damaged or something "
+                "else, so copy or export it again."
+            ) from error
         if self._session.get_providers()[0] != provider:
             raise BackendMissing(f"{provider} was asked for and could not be started.", "cuda")
         metadata = self._session.get_modelmeta().custom_metadata_map
@@ -64,7 +67,10 @@ class OnnxBackend:
         self.card = ModelCard.from_json(metadata[CARD_KEY], str(path))
         names = [output.name for output in self._session.get_outputs()]
         if names != OUTPUTS:
-            raise ModelLoadError(f"{path} has the outputs {names}, fervid needs {OUTPUTS}.")
+            raise ModelLoadError(
+                f"{path} has the outputs {names}, fervid needs {OUTPUTS}; export it with "
+                "`python -m export onnx`."
+            )
 
     def run(
         self, images: NDArray[np.float32], eta: NDArray[np.float32], target: NDArray[np.int64]

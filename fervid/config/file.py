@@ -12,7 +12,6 @@ keys of a `[[source]]` are `uri`, `label` and those of `[read]`.
 """
 
 import dataclasses
-import difflib
 import functools
 import json
 import os
@@ -22,12 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from fervid.config import STDOUT, ReadConfig, RunConfig, SourceConfig
+from fervid import probe
+from fervid.config import STDOUT, ReadConfig, RunConfig, SourceConfig, without_credentials
 from fervid.config.section import Section, check_field
 from fervid.config.source import is_device
 from fervid.config.statements import key_lines
 from fervid.config.values import WrongType, typed
 from fervid.errors import ConfigError
+from fervid.nearest import nearest_word, or_else
 
 FILE_NAME = "fervid.toml"
 Key = tuple[str | int, ...]  # ("sources",), ("labels", "smooth_s") or ("source", 0, "roi")
@@ -103,12 +104,12 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.", "config") from error
     except FileNotFoundError as error:
-        raise ConfigError(
-            f"There is no configuration file {path}; check --config.", "config"
-        ) from error
+        way = or_else(path, "check --config")
+        raise ConfigError(f"There is no configuration file {path}; {way}", "config") from error
     except OSError as error:
         raise ConfigError(
-            f"The configuration file {path} cannot be read ({error.strerror}); check --config.",
+            f"The configuration file {path} cannot be read ({error.strerror}); check --config and "
+            "the file's permissions.",
             "config",
         ) from error
 
@@ -191,7 +192,7 @@ class _Reader:
         return value
 
     def _wrong(self, called: str, wanted: str, value: Any, key: str) -> ConfigError:
-        shown = json.dumps(value, default=str, ensure_ascii=False)
+        shown = json.dumps(_harmless(value), default=str, ensure_ascii=False)
         return ConfigError(f"{called} of {self.path} must be {wanted}, not {shown}.", key)
 
     def _unknown(self, key: str, value: Any, known: list[str], where: str = "") -> str:
@@ -199,13 +200,13 @@ class _Reader:
         what, shown = ("section", f"[{key}]") if _is_table(value, where) else ("key", key)
         place = f"in {where} of {self.path}" if where else f"in {self.path}"
         owners = [name for name, section in sections().items() if key in section.__annotations__]
-        near = difflib.get_close_matches(key, known, n=1)
+        near = nearest_word(key, known)
         if owners:
             hint = f"it belongs below [{owners[0]}]."
         elif where and key in RunConfig.__annotations__:
             hint = "it belongs above the first section."
         elif near:
-            hint = f"did you mean {near[0]}?"
+            hint = f"did you mean {_header(near)}?"
         else:
             hint = f"known are {', '.join(known)}."
         return f"Unknown {what} {shown} {place}; {hint}"
@@ -216,7 +217,7 @@ class _Reader:
 
     def _source(self, uri: str) -> str:
         """A source that the file names, as seen from the working directory."""
-        beside = (self.path.parent / uri).exists() if uri.isdecimal() else not is_device(uri)
+        beside = probe.exists(self.path.parent / uri) if uri.isdecimal() else not is_device(uri)
         return self._beside(uri) if beside else uri
 
     def _beside(self, text: str) -> str:
@@ -229,3 +230,17 @@ class _Reader:
 
 def _is_table(value: Any, where: str) -> bool:
     return isinstance(value, dict) and not where
+
+
+def _header(name: str) -> str:
+    """A key as it stands in a file: that of a table in brackets."""
+    return "[[source]]" if name == "source" else f"[{name}]" if name in sections() else name
+
+
+def _harmless(value: Any) -> Any:
+    """A value for a message, its addresses without users and passwords."""
+    if isinstance(value, dict):
+        return {key: _harmless(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_harmless(item) for item in value]
+    return without_credentials(value) if isinstance(value, str) else value

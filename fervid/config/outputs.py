@@ -5,12 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fervid import probe
 from fervid.config.options import Switch
 from fervid.config.section import Section
 from fervid.errors import ConfigError
 
 Anonymize = Literal["none", "blur", "pixelate", "box"]
 STDOUT = Path("-")
+SINGLE_FILES = {
+    "video": ".mp4",
+    "jsonl": ".jsonl",
+    "csv": ".csv",
+    "parquet": ".parquet",
+    "srt": ".srt",
+}
+OTHER_VIDEOS = (".avi", ".mkv", ".mov", ".webm", ".mpg", ".gif")
 
 
 def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
@@ -22,9 +31,9 @@ def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
         ConfigError: a file exists and `overwrite` is false, or a folder has an output's name.
     """
     for path in paths:
-        if path.is_dir():
+        if probe.is_folder(path):
             raise ConfigError(f"The output {path} is a folder; name a file.", "output")
-        if path.is_file() and not overwrite:
+        if probe.is_file(path) and not overwrite:
             raise ConfigError(
                 f"The output {path} exists; add --overwrite or choose another name.", "overwrite"
             )
@@ -77,10 +86,22 @@ class OutputConfig(Section):
             raise ConfigError(
                 "Only one output can go to standard output, not both --jsonl - and --csv -.", "csv"
             )
-        files = self.files()
-        if len({path.resolve() for path in files}) < len(files):
-            raise ConfigError("Two outputs have the same name; give each its own file.", "output")
+        self._refuse_one_file()
         self._refuse_pairs()
+        self._refuse_suffixes()
+
+    def _refuse_one_file(self) -> None:
+        """Stop where two options name the same file."""
+        taken: dict[Path, str] = {}
+        for key in SINGLE_FILES:
+            path = getattr(self, key)
+            if path is None or path == STDOUT:
+                continue
+            other = taken.setdefault(probe.real(path), key)
+            if other != key:
+                raise ConfigError(
+                    f"--{other} and --{key} both name {path}; give each its own file.", key
+                )
 
     def _refuse_pairs(self) -> None:
         """Stop where one option takes away what another one asks for."""
@@ -99,9 +120,22 @@ class OutputConfig(Section):
                 "save_crops",
             )
 
+    def _refuse_suffixes(self) -> None:
+        """Stop where a name promises another kind of file than the one that is written."""
+        for key, suffix in SINGLE_FILES.items():
+            path = getattr(self, key)
+            found = "" if path is None else path.suffix.lower()
+            if found != suffix and found in (*SINGLE_FILES.values(), *OTHER_VIDEOS):
+                named = path.with_suffix(suffix)
+                raise ConfigError(
+                    f"--{key} writes a {suffix} file, and {path} promises another kind; name it "
+                    f"{named}.",
+                    key,
+                )
+
     def files(self) -> tuple[Path, ...]:
         """The single files that were asked for, standard output and `out` left aside."""
-        single = (self.video, self.jsonl, self.csv, self.parquet, self.srt)
+        single = (getattr(self, key) for key in SINGLE_FILES)
         return tuple(path for path in single if path is not None and path != STDOUT)
 
     @property

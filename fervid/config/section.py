@@ -3,12 +3,15 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Collection
 from dataclasses import field
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from fervid.errors import ConfigError
+from fervid.nearest import nearest_word
 
 T = TypeVar("T")
+ALIKE = 0.7  # of 1, words of a closed set: `gpu` is .67 of `cpu`, and means another thing
 
 
 def within(default: T, low: float, high: float = math.inf) -> T:
@@ -53,11 +56,17 @@ def check_field(item: "dataclasses.Field[Any]", hint: Any, value: Any, called: s
         ConfigError: the value is out of its limits, or none of the known ones.
     """
     if get_origin(hint) is Literal and value not in get_args(hint):
-        known = ", ".join(get_args(hint))
-        raise ConfigError(f"{called} must be one of {known}, not {value!r}.", item.name)
+        raise ConfigError(meant(called, value, get_args(hint)), item.name)
     if value is None or "limits" not in item.metadata:
         return
     low, high = item.metadata["limits"]
     if not (low <= value <= high and math.isfinite(value)):
         bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
         raise ConfigError(f"{called} must be {bounds}, not {value:g}.", item.name)
+
+
+def meant(called: str, value: object, known: Collection[str]) -> str:
+    """Return what is said about a value that is none of a closed set."""
+    near = nearest_word(str(value), known, ALIKE)
+    way = f"; did you mean {near}?" if near else "."
+    return f"{called} must be one of {', '.join(known)}, not {value}{way}"

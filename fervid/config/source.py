@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from fervid import probe
 from fervid.config.credentials import without_credentials
 from fervid.config.reading import STDIN
 
@@ -52,7 +53,7 @@ def camera_number(source: str) -> int | None:
     A number alone is a camera's where no file has that name.
     """
     camera = re.fullmatch(r"(?:camera:|/dev/video)?([0-9]{1,4})", source)
-    if camera is None or (camera[1] == source and Path(source).exists()):
+    if camera is None or (camera[1] == source and probe.exists(Path(source))):
         return None
     return int(camera[1])
 
@@ -64,7 +65,4 @@ def identity(source: str) -> str:
         return f"camera:{number}"
     if is_device(source):
         return source
-    try:
-        return str(Path(source).resolve())
-    except (OSError, ValueError):  # a name that no file can have, which opening it will tell
-        return source
+    return str(probe.real(Path(source)))

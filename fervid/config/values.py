@@ -47,6 +47,8 @@ def typed(value: Any, hint: Any, place: Callable[[str], Path]) -> Any:
         return value
     if plain is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if plain is Path and value == "":
+        raise WrongType("the name of a file or folder")
     if plain is Path and isinstance(value, str):
         return place(value)
     if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):

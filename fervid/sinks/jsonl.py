@@ -12,7 +12,7 @@ from fervid.errors import SinkError
 from fervid.records import Frame, FrameResult
 from fervid.sinks import RunHeader
 from fervid.sinks.rows import SCHEMA, header_record, record, start_of_run
-from fervid.sinks.text import TextOutput, sink_error
+from fervid.sinks.text import TextOutput, read_error
 
 
 class JsonlSink:
@@ -85,7 +85,7 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
                 elif next(lines, None) is not None:
                     raise _damaged(path, f"line {number} cannot be read")
     except OSError as error:
-        raise sink_error(path, error) from error
+        raise read_error(path, error) from error
 
 
 def is_header(line: dict[str, Any]) -> bool:
@@ -129,7 +129,7 @@ def ends_cut_off(path: Path) -> bool:
             file.seek(max(0, size - 1))
             return size > 0 and file.read() != b"\n"
     except OSError as error:
-        raise sink_error(path, error) from error
+        raise read_error(path, error) from error
 
 
 def _parse(line: str) -> dict[str, Any] | None:

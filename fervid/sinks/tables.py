@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from fervid.sinks.jsonl import read_frames, read_headers
 from fervid.sinks.parquet import METADATA_KEY, as_arrow, merged_header, row_schema
 from fervid.sinks.rows import flatten
-from fervid.sinks.text import sink_error
+from fervid.sinks.text import read_error, sink_error
 
 MAGIC = b"PAR1"
 
@@ -94,7 +94,7 @@ def read_tables(paths: Iterable[Path]) -> tuple[Any, tuple[str, ...]]:
             try:
                 table = pq.read_table(path)
             except (OSError, pa.ArrowException) as error:
-                raise sink_error(path, error) from error
+                raise read_error(path, error) from error
         found.append(table.replace_schema_metadata(None))
         classes.update(dict.fromkeys(name for h in headers for name in h["classes"]))
     schema = row_schema(list(classes))

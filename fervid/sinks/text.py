@@ -1,10 +1,13 @@
 """Text outputs: files, and streams that belong to somebody else, for one source or for several."""
 
 import contextlib
+import os
+import re
 import threading
 from pathlib import Path
 from typing import TextIO
 
+from fervid import probe
 from fervid.errors import ReaderGone, SinkError
 
 
@@ -19,14 +22,43 @@ def sink_error(path: Path | None, error: Exception) -> SinkError:
     if path is None and isinstance(error, BrokenPipeError):
         return ReaderGone("Nobody reads standard output any more.", "-")
     if path is None:
-        return SinkError(f"Standard output cannot be written ({_reason(error)}).", "-")
-    if not path.parent.is_dir():
+        return SinkError(
+            f"Standard output cannot be written ({_reason(error)}); free space there or send it "
+            "somewhere else.",
+            "-",
+        )
+    if not probe.is_folder(path.parent):
         way = f"the folder {path.parent} does not exist, create it first"
-    elif path.is_dir():
+    elif probe.is_folder(path):
         way = "it is a folder, name a file"
     else:
         way = f"{_reason(error)}; free space there or choose another place"
     return SinkError(f"{path} cannot be written: {way}.", str(path))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file, complete or not at all; one that was there stays until then.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise sink_error(path, error) from error
+
+
+def read_error(path: Path, error: Exception) -> SinkError:
+    """Return the error that a file of results cannot be read, with the way out."""
+    return SinkError(
+        f"{path} cannot be read: {_reason(error)}; check that fervid wrote it to its end, or make "
+        "it again by `fervid recover`.",
+        str(path),
+    )
 
 
 class TextOutput:
@@ -95,4 +127,8 @@ class TextOutput:
 
 
 def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
+    """The system's words; Arrow's hold its number, like `[errno 28]`, among many others."""
+    number = re.search(r"\[errno (\d+)\]", str(error))
+    if number:
+        return os.strerror(int(number[1]))
+    return str(getattr(error, "strerror", None) or error).rstrip(".")

@@ -20,6 +20,7 @@ from fervid.sinks import RunHeader
 from fervid.sinks.rows import header_record
 from fervid.sinks.sound import Sound
 from fervid.sinks.text import sink_error
+from fervid.sinks.watched import WatchedFile
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -110,13 +111,15 @@ class VideoSink:
             return
         self._open = False
         try:
-            with self._file:
+            with contextlib.closing(self._target), self._file:
                 self._file.mux(self._stream.encode(None))
                 self._mux_sound(self._last / TICKS + float(1 / (self._source.rate or 25)))
         except (av.FFmpegError, OSError) as error:
             raise sink_error(self._path, error) from error
         finally:
             self._silence()
+        if self._target.error is not None:
+            raise sink_error(self._path, self._target.error) from self._target.error
 
     def _begin(self, header: RunHeader, crf: int) -> None:
         """Open the file, without sound if MP4 does not take it."""
@@ -137,8 +140,9 @@ class VideoSink:
         import av
 
         options = {"movflags": FLAGS, "flush_packets": "1"}
-        self._file = av.open(f"file:{self._path}", "w", format="mp4", container_options=options)
+        self._target = WatchedFile(self._path)
         try:
+            self._file = av.open(self._target, "w", format="mp4", container_options=options)
             about = header_record(header)
             self._file.metadata.update(title=about["source"]["label"], comment=json.dumps(about))
             self._stream = self._add_video(crf)
@@ -146,7 +150,7 @@ class VideoSink:
                 self._sound.attach(self._file)
             self._file.start_encoding()
         except BaseException:
-            with contextlib.suppress(av.FFmpegError, OSError):
+            with contextlib.closing(self._target), contextlib.suppress(av.FFmpegError, OSError):
                 self._file.close()
             raise
 

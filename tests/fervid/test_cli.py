@@ -131,12 +131,12 @@ def test_a_dash_is_standard_output(argv):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["a.mp4", "--smoot-s", "1"], "Unknown option: --smoot-s. Did you mean --smooth-s?"),
-        (["a.mp4", "--overwritee"], "Did you mean --overwrite?"),
-        (["a.mp4", "--filter", "medain"], 'Did you mean "median"?'),
-        (["a.mp4", "--threads", "two"], 'unable to convert "two" into int'),
+        (["a.mp4", "--smoot-s", "1"], "There is no option --smoot-s; did you mean --smooth-s?"),
+        (["a.mp4", "--overwritee"], "did you mean --overwrite?"),
+        (["a.mp4", "--filter", "medain"], "bilateral, not medain; did you mean median?"),
+        (["a.mp4", "--threads", "two"], "--threads must be a whole number, not two."),
         (["a.mp4", "--threads", "-3"], "--threads must be from 0 to 1024, not -3."),
-        (["a.mp4", "--jsonl"], "--jsonl requires an argument"),
+        (["a.mp4", "--jsonl"], "--jsonl needs a value; see fervid --help."),
         (["a.mp4", "--jsonl", "-", "--csv", "-"], "Only one output can go to standard output"),
         (["a.mp4", "--video", "-"], "--video cannot be written to standard output"),
         (["--camera", "-1"], "--camera must be at least 0, not -1."),

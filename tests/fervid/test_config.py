@@ -64,14 +64,18 @@ def test_field_names_are_distinct_over_all_sections():
         (LabelConfig, {"smooth_s": float("inf")}, "--smooth-s must be at least 0, not inf."),
         (LabelConfig, {"confident_from": 2}, "--confident-from must be from 0 to 1, not 2."),
         (ExplainConfig, {"cam": "lime"}, "--cam must be one of gradcam, adaptive, "),
-        (FilterConfig, {"filter": "Median"}, "not 'Median'"),
+        (FilterConfig, {"filter": "Median"}, "not Median; did you mean median?"),
         (RunConfig, {"camera": (0, -1)}, "--camera must be at least 0, not -1."),
         (OutputConfig, {"anonymize": "veil"}, "--anonymize must be one of none, blur, "),
         (OutputConfig, {"out": STDOUT}, "--out cannot be written to standard output"),
         (OutputConfig, {"video": STDOUT}, "--video cannot be written"),
         (OutputConfig, {"parquet": STDOUT}, "--parquet cannot be written"),
         (OutputConfig, {"jsonl": STDOUT, "csv": STDOUT}, "Only one output"),
-        (OutputConfig, {"jsonl": Path("a"), "csv": Path("x/../a")}, "the same name"),
+        (
+            OutputConfig,
+            {"jsonl": Path("a"), "csv": Path("x/../a")},
+            "--jsonl and --csv both name x/../a; give each its own file.",
+        ),
         (OutputConfig, {"srt": STDOUT}, "--srt cannot be written"),
         (OutputConfig, {"subtitles": True}, "--subtitles needs a folder; add --out DIR."),
         (OutputConfig, {"save_crops": True}, "--save-crops needs a folder; add --out DIR."),
@@ -144,4 +148,4 @@ def test_config_stands_on_the_lowest_layer():
     for file in Path(config_module.__file__).parent.glob("*.py"):
         source = file.read_text(encoding="utf-8")
         found = set(re.findall(r"^(?:from|import) (fervid\.\w+)", source, re.MULTILINE))
-        assert found <= {"fervid.errors", "fervid.config"}, file
+        assert found <= {"fervid.errors", "fervid.config", "fervid.nearest"}, file

@@ -80,7 +80,7 @@ def test_paths_are_relative_to_the_file(here):
     ("text", "words"),
     [
         ("[labels]\nsmoot_s = 1", "key smoot_s in [labels] of fervid.toml; did you mean smooth_s?"),
-        ("[label]\nsmooth_s = 1", "Unknown section [label] in fervid.toml; did you mean labels?"),
+        ("[label]\nsmooth_s = 1", "Unknown section [label] in fervid.toml; did you mean [labels]?"),
         ("[labels]\nthreads = 1", "threads in [labels] of fervid.toml; it belongs below [model]."),
         ("smooth_s = 1", "Unknown key smooth_s in fervid.toml; it belongs below [labels]."),
         ('[read]\nsources = ["a"]', "it belongs above the first section."),

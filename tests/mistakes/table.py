@@ -1,0 +1,25 @@
+"""Every mistake, by what it is about."""
+
+from tests.mistakes import configs, inputs, models, nets, outs, vanish, words
+from tests.mistakes.record import Mistake
+
+TABLE: dict[str, tuple[Mistake, ...]] = {
+    "Commands": words.COMMANDS,
+    "Options": words.OPTIONS,
+    "Options that do not go together": words.PAIRS,
+    "Configuration": configs.CONFIGS,
+    "Users and passwords": configs.LOGINS,
+    "Files": inputs.FILES,
+    "Folders, patterns, links, cameras": inputs.FOLDERS,
+    "Odd names": inputs.NAMES,
+    "Parts of a video": inputs.PARTS,
+    "Streams": nets.STREAMS,
+    "Models": models.MODELS,
+    "Outputs whose place is taken": outs.TAKEN,
+    "Places that cannot be written or read": outs.PLACES,
+    "While it runs": vanish.MEANWHILE,
+    "Windows": vanish.DISPLAYS,
+    "Pipes, terminals, home": vanish.SURROUNDINGS,
+    "Python": vanish.PYTHON,
+}
+MISTAKES = [mistake for group in TABLE.values() for mistake in group]
