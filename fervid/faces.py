@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fervid.errors import ModelLoadError
 from fervid.filters import gaussian_by_level, impulse_median
+from fervid.interrupt import held_interrupt
 from fervid.noise import estimate_noise
 from fervid.records import F32, Faces, Noise
 
@@ -176,8 +177,9 @@ class FaceDetector:
     ) -> None:
         self._score = SCORE_CLEAN if score is None else score
         self._min_face_px = min_face_px
-        self._detector = _open_detector(model, min(self._score, SCORE_NOISY))
-        self._close = weakref.finalize(self, _close_detector, self._detector)
+        with held_interrupt():  # one in between would leave a detector that nobody closes
+            self._detector = _open_detector(model, min(self._score, SCORE_NOISY))
+            self._close = weakref.finalize(self, _close_detector, self._detector)
 
     def __enter__(self) -> Self:
         return self

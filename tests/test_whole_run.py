@@ -186,7 +186,7 @@ def test_a_model_that_needs_torch_says_so_where_there_is_none(tmp_path):
         (["9" * 300, "-o", "never"], 1, "too long"),
         (["/"], 1, "whole disk"),
         ([str(SAMPLE), str(SAMPLE), "-o", "never-made"], 2, "named twice"),
-        ([str(SAMPLE), "-o", "never", "--csv", "never/noisy_portrait/faces.jsonl"], 2, "twice"),
+        ([str(SAMPLE), "-o", "never", "--jsonl", "never/noisy_portrait/faces.jsonl"], 2, "twice"),
     ],
     ids=[
         *("camera", "option", "no model", "wrong model", "unwritable file", "unwritable folder"),
