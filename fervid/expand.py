@@ -15,7 +15,6 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 
 from fervid import probe
@@ -23,7 +22,7 @@ from fervid.capture import camera_number
 from fervid.config import STDIN, RunConfig, without_credentials
 from fervid.errors import ConfigError, SourceOpenError
 from fervid.images import is_image, is_sequence, natural
-from fervid.nearest import nearest
+from fervid.nearest import nearest, nearest_word
 from fervid.outputs import JOURNAL, SUMMARY, VIDEO
 
 _log = logging.getLogger(__name__)
@@ -210,9 +209,6 @@ def _near(pattern: str) -> str | None:
         return None if near is None else str(near)
     with suppress(OSError):
         there = {f.suffix for f in path.parent.iterdir() if f.suffix}
-        close = get_close_matches(path.suffix, sorted(there))
-        # Of names equally near, the one with two letters changed over.
-        close.sort(key=lambda suffix: sorted(suffix) != sorted(path.suffix))
-        fixed_suffix = path.with_suffix(close[0]) if close else path
-        return None if fixed_suffix == path else str(fixed_suffix)
+        suffix = nearest_word(path.suffix, there - {path.suffix})
+        return str(path.with_suffix(suffix)) if suffix else None
     return None

@@ -23,7 +23,9 @@ def nearest(path: Path) -> Path | None:
         there = [other for other in missing.parent.iterdir() if other.name != missing.name]
         names = {other.name.casefold(): other for other in there if probe.exists(other)}
         close = get_close_matches(missing.name.casefold(), names, 3, ALIKE)
-        return next((names[name] for name in close if _alike(names[name], missing)), None)
+        near = next((names[name] for name in close if _alike(names[name], missing)), None)
+        inside = near / path.relative_to(missing) if near else None
+        return inside if inside and probe.exists(inside) else near
     return None
 
 
@@ -36,7 +38,9 @@ def or_else(path: Path, otherwise: str) -> str:
 def nearest_word(word: str, known: Iterable[str], alike: float = ALIKE) -> str | None:
     """Return the known word that is most like one that is not known, None if none is."""
     names = {name.casefold(): name for name in known}
-    close = get_close_matches(word.casefold(), names, 1, alike)
+    close = get_close_matches(word.casefold(), names, 3, alike)
+    # Before all others a word of the same letters, two of them changed over.
+    close.sort(key=lambda name: sorted(name) != sorted(word.casefold()))
     return names[close[0]] if close else None
 
 

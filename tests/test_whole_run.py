@@ -184,7 +184,7 @@ def test_a_model_that_needs_torch_says_so_where_there_is_none(tmp_path):
         (["docs/results"], 1, "no video or image"),
         (["/"], 1, "whole disk"),
         ([str(SAMPLE), str(SAMPLE), "-o", "never-made"], 2, "named twice"),
-        ([str(SAMPLE), "-o", "never", "--csv", "never/noisy_portrait/faces.jsonl"], 2, "twice"),
+        ([str(SAMPLE), "-o", "never", "--jsonl", "never/noisy_portrait/faces.jsonl"], 2, "twice"),
     ],
     ids=[
         *("camera", "option", "no model", "wrong model", "unwritable file", "unwritable folder"),
