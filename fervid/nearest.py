@@ -24,7 +24,9 @@ def nearest(path: Path) -> Path | None:
         there = [other for other in missing.parent.iterdir() if other.name != missing.name]
         names = {other.name.casefold(): other for other in there if probe.exists(other)}
         close = get_close_matches(missing.name.casefold(), names, 3, ALIKE)
-        return next((names[name] for name in close if _alike(names[name], missing)), None)
+        near = next((names[name] for name in close if _alike(names[name], missing)), None)
+        inside = near / path.relative_to(missing) if near else None
+        return inside if inside and probe.exists(inside) else near
     return None
 
 
@@ -37,11 +39,8 @@ def nearest_pattern(pattern: str) -> str | None:
         return None if near is None else str(near)
     with suppress(OSError):
         there = {f.suffix for f in path.parent.iterdir() if f.suffix}
-        close = get_close_matches(path.suffix, sorted(there))
-        # Of names equally near, the one with two letters changed over.
-        close.sort(key=lambda suffix: sorted(suffix) != sorted(path.suffix))
-        fixed_suffix = path.with_suffix(close[0]) if close else path
-        return None if fixed_suffix == path else str(fixed_suffix)
+        suffix = nearest_word(path.suffix, there - {path.suffix})
+        return str(path.with_suffix(suffix)) if suffix else None
     return None
 
 
@@ -54,7 +53,9 @@ def or_else(path: Path, otherwise: str) -> str:
 def nearest_word(word: str, known: Iterable[str], alike: float = ALIKE) -> str | None:
     """Return the known word that is most like one that is not known, None if none is."""
     names = {name.casefold(): name for name in known}
-    close = get_close_matches(word.casefold(), names, 1, alike)
+    close = get_close_matches(word.casefold(), names, 3, alike)
+    # Before all others a word of the same letters, two of them changed over.
+    close.sort(key=lambda name: sorted(name) != sorted(word.casefold()))
     return names[close[0]] if close else None
 
 

@@ -146,8 +146,9 @@ def _tell_faceless(session: Session) -> None:
     if not empty or session.config.quiet:
         return
     where = empty[0] if len(whole) == 1 else f"{len(empty)} of {len(whole)} sources"
-    way = "--detector full finds small ones, --min-score 0.3 doubtful ones"
-    say(session.stderr, f"No face was found in {where}; {way}.")
+    small = "--detector full finds small ones, "
+    ways = "" if session.config.faces.detector == "full" else small
+    say(session.stderr, f"No face was found in {where}; {ways}a lower --min-score doubtful ones.")
 
 
 class _Failures:

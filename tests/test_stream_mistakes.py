@@ -53,7 +53,7 @@ MISTAKES = {
     "silent rtsp": (servers.silent_server, "rtsp", "did not answer within 0.6 s"),
     "silent https": (servers.silent_server, "https", "did not answer within 0.6 s"),
     "nobody sends": (nobody, "udp", "Nothing that can be read as video arrived"),
-    "unknown kind": (nobody, "rstp", "use rtsp://, http://, https:// or udp://"),
+    "unknown kind": (nobody, "rstp", "did you mean rtsp://"),
     "garbage": (lambda: servers.http_server(NOISE), "http", "cannot be read as video"),
     "no web server": (lambda: servers.silent_server(SSH), "http", "did not answer within 0.6 s"),
     "no camera": (lambda: servers.silent_server(SSH), "rtsp", "did not answer within 0.6 s"),
@@ -137,7 +137,7 @@ def test_a_password_in_a_file_reaches_no_output(tmp_path, capsys):
     [
         (0o644, "machine a login b password c", "chmod 600"),
         (0o600, "user=b", "netrc's format in line 1"),
-        (None, "", "No such file"),
+        (None, "", "There is no credentials file"),
     ],
 )
 def test_a_credentials_file_that_cannot_be_used(tmp_path, capsys, mode, text, says):

@@ -4,6 +4,7 @@ A backend is chosen by the model file's suffix and is never replaced by another 
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -121,6 +122,12 @@ def _open(path: Path, device: str, threads: int) -> Backend:
     return backend
 
 
+def first_line(error: Exception) -> str:
+    """What a library says first, without ONNX Runtime's numbers and names of its errors."""
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", said)[:160].rstrip(". ")
+
+
 def _try_out(backend: Backend, path: Path) -> None:
     """Run one black picture, so that a model that does not fit its card is refused at once."""
     card = backend.card
@@ -128,9 +135,8 @@ def _try_out(backend: Backend, path: Path) -> None:
     try:
         out = backend.run(black, np.zeros(1, np.float32), np.full(1, -1, np.int64))
     except Exception as error:  # whatever the library makes of a graph that is not ours
-        reason = str(error).strip().splitlines()[0][:160]
         raise ModelLoadError(
-            f"{path} does not run as its card says ({reason}); export it again."
+            f"{path} does not run as its card says ({first_line(error)}); export it again."
         ) from error
     if out.logits.shape != (1, len(card.classes)):
         raise ModelLoadError(

@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from fervid.backends import first_line
 from fervid.card import CARD_KEY, ModelCard
 from fervid.errors import BackendMissing, CardError, ModelLoadError
 from fervid.records import ModelOutput
@@ -51,10 +52,9 @@ class OnnxBackend:
                 path.read_bytes(), session_options(threads), providers=[provider]
             )
         except Exception as error:
-            reason = str(error).strip().splitlines()[0][:160]
             raise ModelLoadError(
-                f"{path} cannot be loaded as an ONNX model ({reason}); it is damaged or something "
-                "else, so copy or export it again."
+                f"{path} cannot be loaded as an ONNX model ({first_line(error)}); it is damaged or "
+                "something else, so copy or export it again."
             ) from error
         if self._session.get_providers()[0] != provider:
             raise BackendMissing(f"{provider} was asked for and could not be started.", "cuda")

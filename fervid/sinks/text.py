@@ -1,6 +1,7 @@
 """Text outputs: files, and streams that belong to somebody else, for one source or for several."""
 
 import contextlib
+import errno
 import os
 import re
 import threading
@@ -32,7 +33,9 @@ def sink_error(path: Path | None, error: Exception) -> SinkError:
     elif probe.is_folder(path):
         way = "it is a folder, name a file"
     else:
-        way = f"{_reason(error)}; free space there or choose another place"
+        closed = getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.EROFS)
+        do = "check its permissions" if closed else "free space there"
+        way = f"{_reason(error)}; {do} or choose another place"
     return SinkError(f"{path} cannot be written: {way}.", str(path))
 
 

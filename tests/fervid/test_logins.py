@@ -95,7 +95,7 @@ def test_a_malformed_file_is_named_and_not_quoted(tmp_path, text):
 
 
 def test_what_cannot_be_read_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(ConfigError, match="There is no credentials file"):
         read_logins(tmp_path / "missing")
     folder = tmp_path / "folder"
     folder.mkdir(mode=0o700)

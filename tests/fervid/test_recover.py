@@ -150,10 +150,10 @@ def test_the_command_says_what_it_did(out, tmp_path, capsys):
     for arguments in ([], ["--all"], ["a", "b"], [str(tmp_path / "none")], ["/nowhere"]):
         assert main(["recover", *arguments]) == 2
     said = capsys.readouterr().err
-    assert "There is no journal below" in said
+    assert "There is no journal (faces.jsonl) below" in said
     assert "There is no folder /nowhere" in said
 
 
 def test_nothing_to_recover_is_a_config_error(tmp_path):
-    with pytest.raises(ConfigError, match="no journal below"):
+    with pytest.raises(ConfigError, match="There is no journal"):
         recover(tmp_path)

@@ -40,7 +40,7 @@ FILES = (
         "a folder that is misspelt",
         "fervid vidoes/clip.mp4",
         1,
-        r"did you mean videos\?$",
+        r"did you mean videos/clip\.mp4\?$",
         ("clip.mp4 as videos/clip.mp4",),
     ),
     Mistake(
@@ -250,7 +250,7 @@ NAMES = (
         "name-bytes",
         "a name that is no text",
         b"\xff\xfe.mp4",
-        r"^There is no file \\udcff\\udcfe\.mp4; check",
+        r"^There is no file \\xff\\xfe\.mp4; check",
     ),
     named(
         "name-long",

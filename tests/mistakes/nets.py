@@ -97,7 +97,7 @@ STREAMS = (
         "stream-scheme",
         "a misspelt scheme",
         "rtps://{host}/video",
-        r"^Addresses that begin with rtps:// cannot be read; did you mean rtsps?://",
+        r"^Addresses that begin with rtps:// cannot be read; did you mean rtsp://",
     ),
     stream(
         "stream-slash",

@@ -67,8 +67,8 @@ TAKEN = (
     taken(
         "output-in-out",
         "an output in another one's place",
-        "-o results --csv results/clip/faces.jsonl",
-        r"is wanted twice|promises another kind",
+        "-o results --jsonl results/clip/faces.jsonl",
+        r"^The output results/clip/faces\.jsonl is wanted twice, for all sources and clip\.mp4",
     ),
     taken(
         "table-foreign",
@@ -83,7 +83,7 @@ TAKEN = (
         "a file where a folder has to be",
         f"fervid clip.mp4 {TINY} -o results",
         1,
-        r"^The folder results/clip cannot be made \(File exists\)|results/clip",
+        r"^The folder results/clip cannot be made \(File exists\)",
         (*RUN, "letter.txt as results/clip"),
     ),
 )
@@ -200,7 +200,7 @@ PLACES = (
         "an output that may not be replaced",
         f"fervid clip.mp4 {TINY} --csv rows.csv --overwrite",
         1,
-        r"^rows\.csv cannot be written: Permission denied",
+        r"^rows\.csv cannot be written: Permission denied; check its permissions",
         (*RUN, "rows.csv"),
         closed("rows.csv", 0o400),
         apart=True,

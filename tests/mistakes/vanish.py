@@ -132,6 +132,7 @@ SURROUNDINGS = (
         f"fervid - {TINY} <&-",
         1,
         r"^Standard input is closed; pipe a video into fervid",
+        "tiny.onnx",
     ),
     shell(
         "stdin-empty",
@@ -139,6 +140,7 @@ SURROUNDINGS = (
         f"false | fervid - {TINY}",
         1,
         r"^Nothing came through standard input; see what the program before the pipe says",
+        "tiny.onnx",
     ),
     shell(
         "stdin-text",
@@ -147,13 +149,15 @@ SURROUNDINGS = (
         1,
         r"^What comes through standard input cannot be read, or not as it comes; send Matroska",
         "letter.txt",
+        "tiny.onnx",
     ),
     shell(
         "stdin-terminal",
         "a terminal instead of a pipe",
-        'script -qec "$(declare -f fervid); fervid -" /dev/null',
+        f'script -qec "$(declare -f fervid); fervid - {TINY}" /dev/null >&2',
         1,
         r"^Standard input is a terminal; pipe a video into fervid",
+        "tiny.onnx",
         inside=lambda: () if shutil.which("script") else None,
     ),
     shell(
