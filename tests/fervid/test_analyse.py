@@ -79,7 +79,7 @@ def test_own_sinks_get_every_frame_and_pixels_if_they_want(clip):
 
 
 def remembered():
-    return [x for x in gc.get_objects() if isinstance(x, Lane | fervid.Pipeline)]
+    return [x for x in gc.get_objects() if type(x) in (Lane, fervid.Pipeline)]
 
 
 def test_a_source_that_has_ended_is_let_go_at_once(clip):
