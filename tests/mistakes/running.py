@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -36,6 +36,7 @@ class Seen:
     err: str
     before: Mapping[str, str]
     after: Mapping[str, str]
+    journals: Sequence[str] = ()
 
     @property
     def said(self) -> list[str]:
@@ -70,7 +71,10 @@ def look(mistake: Mistake, folder: Path) -> Seen:
             code, out, err = _here(mistake, folder, values)
     if (folder.parent / KEPT).is_dir():
         shutil.copytree(folder.parent / KEPT, folder / "results", dirs_exist_ok=True)
-    return Seen(code, out, err, before, contents(folder))
+    after = contents(folder)
+    new = [name for name in after if name not in before and name.endswith(".jsonl")]
+    journals = [(folder / name).read_text(encoding="utf-8") for name in new]
+    return Seen(code, out, err, before, after, journals)
 
 
 def contents(folder: Path) -> dict[str, str]:
