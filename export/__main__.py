@@ -36,7 +36,7 @@ def onnx(model: Path, out: Path) -> None:
 
 @app.command
 def quantize(
-    model: Path, out: Path, *, data: Path, images: int = 512, reduce_range: bool = False
+    model: Path, out: Path, *, data: Path, images: int = 512
 ) -> None:
     """Write the int8 form, calibrated on FER2013's training images.
 
@@ -45,7 +45,6 @@ def quantize(
         out: the .onnx file to write.
         data: FER2013: the zip, the unpacked folder or the CSV.
         images: how many calibrate; half of them carry noise.
-        reduce_range: 7-bit weights, exact also in other programs on processors without VNNI.
     """
     from export.graph import check_writable, read_card
     from export.pictures import calibration
@@ -53,7 +52,7 @@ def quantize(
 
     check_writable(out)
     seen, eta, _ = calibration(data, read_card(model), images)
-    kept = run(model, out, seen, eta, reduce_range=reduce_range)
+    kept = run(model, out, seen, eta)
     _say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {len(kept)} convolutions in float32")
 
 

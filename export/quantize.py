@@ -47,7 +47,6 @@ def quantize(
     eta: NDArray[np.float32],
     *,
     limit: float = LOGIT_ERROR,
-    reduce_range: bool = False,
 ) -> list[str]:
     """Write the int8 form of a float32 graph.
 
@@ -60,8 +59,6 @@ def quantize(
         images: float32 (N, 3, S, S), calibration images as the network sees them.
         eta: float32 (N,).
         limit: RMS error of the logits that int8 may add; infinity measures nothing.
-        reduce_range: 7-bit weights, for programs that run the model on processors without VNNI
-            and without the session option of `fervid.backends.onnx_backend`.
 
     Returns:
         The convolutions that stayed float32 because of their error.
@@ -79,7 +76,7 @@ def quantize(
     if math.isfinite(limit):
         tried = np.linspace(0, len(images) - 1, min(TRIED, len(images))).astype(int)
         kept = worst(errors(network, ranges, images[tried], eta[tried]), limit)
-    result = quantized(network, ranges, _heads(network) + kept, reduce_range=reduce_range)
+    result = quantized(network, ranges, _heads(network) + kept)
     write(result, card.replace(precision="int8"), path)
     return kept
 

@@ -22,7 +22,7 @@ BATCH = 16
 
 
 def quantized(
-    model: onnx.ModelProto, ranges: Any, floats: Iterable[str], *, reduce_range: bool
+    model: onnx.ModelProto, ranges: Any, floats: Iterable[str]
 ) -> onnx.ModelProto:
     """The graph with its convolutions in QDQ form: per channel, unsigned activations.
 
@@ -30,14 +30,13 @@ def quantized(
         model: the prepared float32 graph; it is left as it is.
         ranges: of its activations, from onnxruntime's calibrator.
         floats: names of the nodes that stay float32.
-        reduce_range: 7-bit weights.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     quantizer = QDQQuantizer(
         copy,
         True,  # per channel
-        reduce_range,
+        False,  # 8-bit weights, with `session_options`; 7 bits saturate without them as well
         QuantType.QInt8,
         QuantType.QUInt8,
         ranges,
@@ -96,7 +95,7 @@ def errors(
     found = {}
     for together in readers.values():
         others = [name for name in names if name not in together]
-        said = logits(quantized(model, ranges, others, reduce_range=False), images, eta)
+        said = logits(quantized(model, ranges, others), images, eta)
         found[tuple(together)] = float(np.square(said - truth).mean())
     return found
 

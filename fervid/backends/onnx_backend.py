@@ -19,8 +19,8 @@ def session_options(threads: int = 0) -> ort.SessionOptions:
     """Options under which int8 models mean the same on every processor.
 
     Without VNNI an x86 processor adds products of unsigned and signed bytes in 16 bits, which
-    saturate: 94.5 instead of 97.5 % of the labels agreed with torch's. "x64quantprecision" takes
-    unsigned weights there (5 % slower), and changes nothing where VNNI is.
+    saturate, and labels change. "x64quantprecision" takes unsigned weights there, and changes
+    nothing where VNNI is.
 
     Args:
         threads: of one run; 0 leaves the number to the library.

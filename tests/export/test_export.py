@@ -120,7 +120,7 @@ def test_each_convolution_before_the_logits_is_measured_and_the_worst_stays_floa
     kept = worst(found, 0.9 * sum(found.values()) ** 0.5)
     largest = max(found, key=found.__getitem__)
     assert kept == list(largest)
-    left = quantized(model, ranges, kept, reduce_range=False)
+    left = quantized(model, ranges, kept)
     error = np.square(logits(left, images, eta) - logits(model, images, eta)).mean()
     assert error == pytest.approx(sum(found.values()) - found[largest], rel=0.3)
 
