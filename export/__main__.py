@@ -26,7 +26,8 @@ def onnx(model: Path, out: Path) -> None:
         out: the .onnx file to write.
     """
     from export.graph import check_writable, export_onnx
-    from fervid.checkpoint import load_model, sha256
+    from fervid.card import sha256
+    from fervid.checkpoint import load_model
 
     check_writable(out)
     net, card = load_model(model)
@@ -35,9 +36,7 @@ def onnx(model: Path, out: Path) -> None:
 
 
 @app.command
-def quantize(
-    model: Path, out: Path, *, data: Path, images: int = 512
-) -> None:
+def quantize(model: Path, out: Path, *, data: Path, images: int = 512) -> None:
     """Write the int8 form, calibrated on FER2013's training images.
 
     Args:

@@ -21,9 +21,7 @@ LOGIT_ERROR = 0.04
 BATCH = 16
 
 
-def quantized(
-    model: onnx.ModelProto, ranges: Any, floats: Iterable[str]
-) -> onnx.ModelProto:
+def quantized(model: onnx.ModelProto, ranges: Any, floats: Iterable[str]) -> onnx.ModelProto:
     """The graph with its convolutions in QDQ form: per channel, unsigned activations.
 
     Args:

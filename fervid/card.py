@@ -5,10 +5,12 @@ metadata key `fervid.card`), so preprocessing cannot drift away from the weights
 """
 
 import dataclasses
+import hashlib
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from fervid.config import FilterChoice
@@ -146,3 +148,9 @@ _KINDS: Mapping[str, tuple[Any, str]] = {
     "temperature": (_NUMBER, "three numbers"),
     **dict.fromkeys(("filters", "metrics"), (Mapping, "a table")),
 }
+
+
+def sha256(path: Path) -> str:
+    """The hash of a model's file, in hexadecimal, as the outputs and cards carry it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

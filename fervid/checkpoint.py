@@ -1,6 +1,5 @@
 """Model files for torch: safetensors with the card inside; nothing is ever unpickled."""
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -60,9 +59,3 @@ def load_model(path: Path) -> tuple[ExpressionNet, ModelCard]:
             f"{path} holds the weights of another network than its card; save it again."
         ) from error
     return net.eval(), card
-
-
-def sha256(path: Path) -> str:
-    """The hash of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

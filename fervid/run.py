@@ -1,7 +1,6 @@
 """A whole run: the only loop, and the only place that wires the parts together."""
 
 import dataclasses
-import hashlib
 import os
 import sys
 import time
@@ -16,12 +15,14 @@ from rich.console import Console
 
 from fervid.backends import Backend, model_file, open_backend
 from fervid.capture import check_source
+from fervid.card import sha256
 from fervid.config import STDIN, RunConfig, WindowConfig
 from fervid.config.source import is_device
 from fervid.console import say
 from fervid.dashboard import Display, open_display
 from fervid.errors import ConfigError, DisplayError, FervidError, ReaderGone
 from fervid.expand import expand
+from fervid.failures import Failures
 from fervid.lane import Lane, Session, snapshots
 from fervid.logins import read_logins
 from fervid.outputs import Target, plan
@@ -105,7 +106,7 @@ def run(
             closed.callback(sink.close)
         targets = plan(config, expand(config))
         logins = read_logins(config.read.credentials, os.environ)
-        failures = _Failures(len(targets), stderr)
+        failures = Failures(len(targets), stderr)
         outputs = closed.enter_context(RunOutputs(config, targets, stderr, stdout))
         there = _without_missing(targets, outputs, failures)
         if not there:
@@ -124,7 +125,7 @@ def run(
 
 
 def _without_missing(
-    targets: Sequence[Target], outputs: RunOutputs, failures: "_Failures"
+    targets: Sequence[Target], outputs: RunOutputs, failures: Failures
 ) -> list[Target]:
     """The targets whose files are there; the others fail before anything is loaded."""
     there = []
@@ -151,38 +152,6 @@ def _tell_faceless(session: Session) -> None:
     say(session.stderr, f"No face was found in {where}; {ways}a lower --min-score doubtful ones.")
 
 
-class _Failures:
-    """The sources that failed: each is said at once where there are several, and counts at the end.
-
-    Args:
-        n_sources: how many there are in all.
-        stderr: for people.
-    """
-
-    def __init__(self, n_sources: int, stderr: Console) -> None:
-        self._n_sources, self._stderr = n_sources, stderr
-        self._errors: list[FervidError] = []
-
-    def note(self, error: FervidError) -> None:
-        """One source has failed."""
-        self._errors.append(error)
-        if self._n_sources > 1:
-            say(self._stderr, error)
-
-    def tell(self) -> None:
-        """Raise what the run as a whole has to say, if anything failed.
-
-        Raises:
-            FervidError: the one source's own error, or how many of several failed.
-        """
-        if not self._errors:
-            return
-        if self._n_sources == 1:
-            raise self._errors[0]
-        others = "; the others are done" if len(self._errors) < self._n_sources else ""
-        raise FervidError(f"{len(self._errors)} of {self._n_sources} sources failed{others}.")
-
-
 def groups(targets: Sequence[Target]) -> list[list[Target]]:
     """Which sources are analysed at the same time: all if one cannot wait, else one at a time."""
     if any(is_device(target.source) and target.source != STDIN for target in targets):
@@ -204,13 +173,7 @@ def _network(config: RunConfig, given: Backend | None) -> Iterator[tuple[Backend
         yield backend, sha256(path)
 
 
-def sha256(path: Path) -> str:
-    """The hash of a model's file, as the outputs carry it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _run_group(session: Session, targets: Sequence[Target], failures: _Failures) -> bool:
+def _run_group(session: Session, targets: Sequence[Target], failures: Failures) -> bool:
     """Analyse sources at the same time; one that ends or fails leaves, the others go on.
 
     Returns:
@@ -248,7 +211,7 @@ def _wait(lanes: Sequence[Lane], news: Condition) -> None:
         news.wait_for(lambda: any(lane.ready for lane in lanes), WAIT_S)
 
 
-def _step(lane: Lane, failures: _Failures) -> bool:
+def _step(lane: Lane, failures: Failures) -> bool:
     """Analyse a frame of one source; returns False if it has ended or failed, and is closed."""
     try:
         if lane.step():

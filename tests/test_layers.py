@@ -9,7 +9,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = {
-    0: ("errors", "interrupt", "console", "deadline", "pace", "window_process", "probe", "nearest"),
+    0: (
+        "errors",
+        "interrupt",
+        "console",
+        "failures",
+        "deadline",
+        "pace",
+        "window_process",
+        "probe",
+        "nearest",
+    ),
     1: ("records", "config", "card"),
     2: (
         *("media", "media_clock", "containers", "upright", "cut_off", "seeking"),

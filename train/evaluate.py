@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fervid.backends import Backend, open_backend
-from fervid.card import ModelCard
-from fervid.checkpoint import load_model, sha256
+from fervid.card import ModelCard, sha256
+from fervid.checkpoint import load_model
 from fervid.config import FaceConfig, FilterConfig, RunConfig
 from fervid.errors import CardError, DataError, ModelLoadError
 from fervid.filters import PAPER_CHOICE, FilterName

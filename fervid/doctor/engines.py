@@ -116,7 +116,7 @@ def load_model(path: Path) -> "tuple[ModelCard, str]":
         FervidError: it cannot be opened or run.
     """
     from fervid.backends import open_backend
-    from fervid.run import sha256
+    from fervid.card import sha256
 
     with closing(open_backend(path, "auto", 0)) as backend:
         return backend.card, sha256(path)

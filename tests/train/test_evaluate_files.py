@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fervid.card import ModelCard
-from fervid.checkpoint import sha256
+from fervid.card import ModelCard, sha256
 from tests.backends import FakeBackend
 from train import evaluate as evaluation
 from train.data import CLASSES
