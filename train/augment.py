@@ -6,16 +6,33 @@ resumed sees exactly the pictures it would have seen.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fervid import corruptions
-from fervid.crops import prepare
-from fervid.filters import FilterName, FilterSet, get_filter
+from fervid.card import ModelCard
+from fervid.crops import prepare, residual_noise
+from fervid.filters import FilterName, FilterSet, choose_filter, get_filter
+from fervid.noise import estimate_noise
 
 U8 = NDArray[np.uint8]
+
+# What fervid is measured on without ever having been trained or tuned on it (train/held_out.py).
+FAMILIES = ("jpeg", "low_resolution", "motion_blur", "darken")
+KINDS = ("gaussian", "salt_pepper", "speckle")
+FAULT_LEVELS = {
+    "jpeg": (8, 60),
+    "low_resolution": (14, 40),
+    "defocus": (0.3, 2.0),
+    "motion_blur": (3, 7),
+    "low_contrast": (0.25, 0.8),
+    "darken": (0.12, 0.8),
+}
+PAPER_FILTERS = 0.3  # share of the filters that are the paper's instead of the tuned ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +40,11 @@ class AugmentConfig:
     """Probabilities and ranges; all angles in degrees, shifts and scales as shares of the face.
 
     `noise` and `faults` are the shares of images with one of the paper's noises and with another
-    fault; `native` is the share of the noisy images simulated at a face larger than 48 px, up to
-    `native_px`; `filtered` is the share of noisy images that pass the matching filter.
+    fault; `kinds` and `families` are what each is drawn from, evenly, a name once for every share
+    it has. `native` is the share of the noisy images simulated at a face larger than 48 px, up to
+    `native_px`; `filtered` is the share of noisy images that pass the matching filter. With
+    `estimated` filter and eta come from the run time's own estimate of the noise in the picture,
+    errors and all, and from the true noise without.
     """
 
     flip: float = 0.5
@@ -33,16 +53,25 @@ class AugmentConfig:
     scale: float = 0.15
     light: float = 0.5
     noise: float = 0.3
+    kinds: tuple[str, ...] = KINDS
     faults: float = 0.15
+    families: tuple[str, ...] = FAMILIES
     native: float = 0.3
     native_px: int = 160
     filtered: float = 0.5
+    estimated: bool = False
     erase: float = 0.0
 
 
-def augment(
-    image: U8, px: int, config: AugmentConfig, rng: np.random.Generator
-) -> tuple[U8, float]:
+class View(NamedTuple):
+    """One training picture: as seen and without noise and faults, uint8 (px, px); eta of seen."""
+
+    seen: U8
+    clean: U8
+    eta: float
+
+
+def augment(image: U8, px: int, config: AugmentConfig, rng: np.random.Generator) -> View:
     """Make one training picture.
 
     Args:
@@ -52,8 +81,8 @@ def augment(
         rng: this picture's own generator.
 
     Returns:
-        uint8 (px, px), and its eta: RMS noise left in it, measured against the same picture
-        without noise.
+        The picture, the same one without noise and faults, and eta: the RMS noise left in it,
+        measured against itself without noise or, if `estimated`, as fervid estimates it.
     """
     fate = rng.random()
     noisy = fate < config.noise
@@ -64,18 +93,39 @@ def augment(
     if rng.random() < config.light:
         face = _light(face, rng)
     if not noisy:
-        if fate < config.noise + config.faults:
-            face = _fault(face, rng)
-        return to_input(_erase(face, config, rng), px), 0.0
-    if rng.random() < 0.1:
-        face = _fault(face, rng)
-    kind, level = _draw_noise(rng)
-    dirty = corruptions.CORRUPTIONS[kind](face, level, rng)
+        dirty = _fault(face, config, rng) if fate < config.noise + config.faults else face
+        if config.estimated:
+            dirty, clean = _erase((dirty, face), config, rng)
+            seen, eta = _estimated(dirty, px, config, rng)
+            return View(seen, to_input(clean, px), eta)
+        seen, clean = _erase((to_input(dirty, px), to_input(face, px)), config, rng)
+        return View(seen, clean, 0.0)
+    before = _fault(face, config, rng) if rng.random() < 0.1 else face
+    kind, level = _draw_noise(config, rng)
+    dirty = corruptions.CORRUPTIONS[kind](before, level, rng)
+    clean = to_input(face, px)
+    if config.estimated:
+        seen, eta = _estimated(dirty, px, config, rng)
+        return View(seen, clean, eta)
     name, family = _draw_filter(kind, config, rng)
-    strength = float(np.sqrt(np.mean((dirty.astype(np.float32) - face) ** 2))) / 255
-    clean, dirty = (prepare(x, px, get_filter(name, family), strength) for x in (face, dirty))
-    eta = float(np.sqrt(np.mean((dirty.astype(np.float32) - clean) ** 2))) / 255
-    return dirty, eta
+    strength = float(np.sqrt(np.mean((dirty.astype(np.float32) - before) ** 2))) / 255
+    rest, seen = (prepare(x, px, get_filter(name, family), strength) for x in (before, dirty))
+    return View(seen, clean, float(np.sqrt(np.mean((seen.astype(np.float32) - rest) ** 2))) / 255)
+
+
+def _estimated(
+    dirty: U8, px: int, config: AugmentConfig, rng: np.random.Generator
+) -> tuple[U8, float]:
+    """A picture's way through fervid: noise estimate, filter (or none), resize; and its eta."""
+    noise, card = estimate_noise(dirty), _card(px)
+    name: FilterName = "none"
+    family: FilterSet = "tuned"
+    if noise.kind != "clean" and rng.random() < config.filtered:
+        name = choose_filter(noise)
+        family = "paper-table3" if rng.random() < PAPER_FILTERS else "tuned"
+    seen = prepare(dirty, px, get_filter(name, family), noise.severity)
+    eta = residual_noise(noise, name, len(dirty), card, family, luma_gain=1.0)
+    return seen, min(eta, card.eta_max)
 
 
 def _geometry(image: U8, native: int, config: AugmentConfig, rng: np.random.Generator) -> U8:
@@ -99,27 +149,18 @@ def _light(face: U8, rng: np.random.Generator) -> U8:
     return np.asarray(cv2.LUT(face, np.rint(table).astype(np.uint8)), np.uint8)
 
 
-def _fault(face: U8, rng: np.random.Generator) -> U8:
+def _fault(face: U8, config: AugmentConfig, rng: np.random.Generator) -> U8:
     """One of the faults of ordinary video, its size in proportion to the face."""
     unit = len(face) / 48
-    match rng.integers(6):
-        case 0:
-            return corruptions.jpeg(face, rng.uniform(8, 60), rng)
-        case 1:
-            return corruptions.low_resolution(face, rng.uniform(14, 40), rng)
-        case 2:
-            return corruptions.defocus(face, unit * rng.uniform(0.3, 2.0), rng)
-        case 3:
-            return corruptions.motion_blur(face, unit * rng.uniform(3, 7), rng)
-        case 4:
-            return corruptions.low_contrast(face, rng.uniform(0.25, 0.8), rng)
-        case _:
-            return corruptions.darken(face, rng.uniform(0.12, 0.8), rng)
+    family = config.families[rng.integers(len(config.families))]
+    low, high = FAULT_LEVELS[family]
+    level = rng.uniform(low, high) * (unit if family in ("defocus", "motion_blur") else 1)
+    return corruptions.CORRUPTIONS[family](face, level, rng)
 
 
-def _draw_noise(rng: np.random.Generator) -> tuple[str, float]:
+def _draw_noise(config: AugmentConfig, rng: np.random.Generator) -> tuple[str, float]:
     """Kind and level, a little past the paper's levels."""
-    kind = ("gaussian", "salt_pepper", "speckle")[rng.integers(3)]
+    kind = config.kinds[rng.integers(len(config.kinds))]
     top = {"gaussian": 0.35, "salt_pepper": 0.10, "speckle": 0.10}[kind]
     return kind, float(rng.uniform(0.05 * top, top))
 
@@ -129,7 +170,7 @@ def _draw_filter(
 ) -> tuple[FilterName, FilterSet]:
     if rng.random() >= config.filtered:
         return "none", "tuned"
-    family: FilterSet = "paper-table3" if rng.random() < 0.3 else "tuned"
+    family: FilterSet = "paper-table3" if rng.random() < PAPER_FILTERS else "tuned"
     match kind:
         case "salt_pepper":
             return "median", family
@@ -144,13 +185,21 @@ def to_input(face: U8, px: int) -> U8:
     return prepare(face, px, get_filter("none"), 0.0)
 
 
-def _erase(face: U8, config: AugmentConfig, rng: np.random.Generator) -> U8:
-    """Cover a random rectangle with grey, as a hand or a caption would."""
+def _erase(faces: tuple[U8, U8], config: AugmentConfig, rng: np.random.Generator) -> tuple[U8, U8]:
+    """Cover the same random rectangle with grey, as a hand or a caption would."""
     if rng.random() >= config.erase:
-        return face
-    n = len(face)
+        return faces
+    n = len(faces[0])
     h, w = (int(n * s) for s in rng.uniform(0.15, 0.4, 2))
     y, x = rng.integers(n - h), rng.integers(n - w)
-    covered = face.copy()
-    covered[y : y + h, x : x + w] = rng.integers(256)
+    grey = rng.integers(256)
+    covered = faces[0].copy(), faces[1].copy()
+    for face in covered:
+        face[y : y + h, x : x + w] = grey
     return covered
+
+
+@lru_cache(maxsize=8)
+def _card(px: int) -> ModelCard:
+    """What `residual_noise` wants to know: the picture is the crop region itself."""
+    return ModelCard(name="training", classes=("any", "other"), input_px=px, crop_scale=1.0)

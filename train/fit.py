@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from train.data import Split
-from train.loader import Pictures, loader
+from train.distil import agreement, map_drift, ramp
+from train.loader import Batch, Pictures, loader
 from train.progress import Progress
 from train.recipe import Recipe
 from train.resume import save, start
@@ -132,7 +133,7 @@ class Trainer:
         px = self.recipe.stages[stage].px
         pictures = Pictures(self.data["train"], px, self.recipe.augment, self.recipe.seed)
         (batch,) = loader(pictures, 256, range(1), (0, 1), 0)
-        return as_input(batch[0], self.recipe)
+        return as_input(batch.pictures, self.recipe)
 
     def _save(self, state: State) -> None:
         if self.main:
@@ -175,13 +176,9 @@ class Trainer:
         return bool(self.accelerator.reduce(flag, "sum") > 0)
 
     def _step(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        state: State,
-        batch: tuple[Tensor, Tensor, Tensor],
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, state: State, batch: Batch
     ) -> float:
-        pictures, eta, labels = (part.to(self.accelerator.device) for part in batch)
+        batch = Batch(*(part.to(self.accelerator.device) for part in batch))
         stage = self.recipe.stages[state.stage]
         place = state.step - sum(self.steps[: state.stage])
         peak, length = stage.lr or self.recipe.lr, self.steps[state.stage]
@@ -190,10 +187,9 @@ class Trainer:
             group["lr"] = rate * group["scale"]
         model.train()
         with self.accelerator.autocast():
-            heard = jitter(eta, self.recipe, state.step) if stage.adaptive else None
-            logits, _ = model(as_input(pictures, self.recipe), heard)
-        smooth = self.recipe.label_smoothing
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=smooth)
+            heard = jitter(batch.eta, self.recipe, state.step) if stage.adaptive else None
+            logits, maps = model(as_input(batch.pictures, self.recipe), heard)
+        loss = self._loss(state, batch, (logits, maps), ramp(place, length))
         optimizer.zero_grad()
         self.accelerator.backward(loss)
         if self.recipe.clip:
@@ -202,6 +198,25 @@ class Trainer:
         state.ema.update_parameters(state.net)
         state.step += 1
         return float(loss.detach())
+
+    def _loss(
+        self, state: State, batch: Batch, said: tuple[Tensor, Tensor], share: float
+    ) -> Tensor:
+        """Cross-entropy, and for pictures with noise or faults the teacher's answer and maps."""
+        logits, maps = (part.float() for part in said)
+        smooth = self.recipe.label_smoothing
+        losses = F.cross_entropy(logits, batch.labels, label_smoothing=smooth, reduction="none")
+        dirty = (batch.pictures != batch.clean).flatten(1).any(1)
+        if not (share and dirty.any() and (self.recipe.distil or self.recipe.distil_maps)):
+            return losses.mean()
+        teacher = averaged(state.ema).eval()
+        with torch.no_grad(), self.accelerator.autocast():
+            wanted, places = teacher(as_input(batch.clean[dirty], self.recipe), None)
+        weight = share * self.recipe.distil
+        taught = weight * agreement(logits[dirty], wanted.float()) - weight * losses[dirty]
+        moved = map_drift(maps[dirty], places.float(), wanted.float())
+        extra = taught + share * self.recipe.distil_maps * moved
+        return losses.mean() + extra.sum() / len(losses)
 
     def _after(self, state: State, pictures: Pictures, loss: float) -> None:
         """Log, and validate the averaged network once a pass."""

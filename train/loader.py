@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -9,27 +10,35 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from train.augment import AugmentConfig, augment
+from train.augment import AugmentConfig, View, augment
 from train.data import Split
 
 Key = tuple[int, int]  # (pass, image)
-Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class Batch(NamedTuple):
+    """B pictures as seen and without noise and faults, uint8 (B, px, px); eta and labels (B,)."""
+
+    pictures: Tensor
+    clean: Tensor
+    eta: Tensor
+    labels: Tensor
 
 
 @dataclass(frozen=True)
-class Pictures(Dataset[tuple[np.ndarray, float, int]]):
-    """Augmented pictures by (pass, image): uint8 (px, px), eta, label."""
+class Pictures(Dataset[tuple[View, int]]):
+    """Augmented pictures and their labels by (pass, image)."""
 
     split: Split
     px: int
     config: AugmentConfig
     seed: int
 
-    def __getitem__(self, key: Key) -> tuple[np.ndarray, float, int]:
+    def __getitem__(self, key: Key) -> tuple[View, int]:
         number, index = key
         rng = np.random.default_rng((self.seed, number, index))
-        picture, eta = augment(self.split[0][index], self.px, self.config, rng)
-        return picture, eta, int(self.split[1][index])
+        view = augment(self.split[0][index], self.px, self.config, rng)
+        return view, int(self.split[1][index])
 
     def __len__(self) -> int:
         return len(self.split[1])
@@ -68,12 +77,12 @@ def batch_keys(
         yield keys
 
 
-def _collate(rows: Sequence[tuple[np.ndarray, float, int]]) -> Batch:
-    pictures, etas, labels = zip(*rows, strict=True)
-    return (
-        torch.from_numpy(np.stack(pictures)),
-        torch.tensor(etas, dtype=torch.float32),
-        torch.tensor(labels),
+def _collate(rows: Sequence[tuple[View, int]]) -> Batch:
+    return Batch(
+        torch.from_numpy(np.stack([view.seen for view, _ in rows])),
+        torch.from_numpy(np.stack([view.clean for view, _ in rows])),
+        torch.tensor([view.eta for view, _ in rows], dtype=torch.float32),
+        torch.tensor([label for _, label in rows]),
     )
 
 
@@ -84,7 +93,7 @@ def _quiet_worker(_: int) -> None:
 def loader(
     pictures: Pictures, batch: int, steps: range, share: tuple[int, int], workers: int = 1
 ) -> DataLoader[Batch]:
-    """Batches (uint8 (B, px, px), eta (B,), labels (B,)) for these global steps."""
+    """Batches for these global steps."""
     keys = list(batch_keys(len(pictures), batch, pictures.seed, steps, share))
     return DataLoader(
         pictures,  # type: ignore[arg-type]  # one row; _collate makes the batch

@@ -53,6 +53,9 @@ RANGES: Mapping[str, Mapping[str, Range]] = {
         "label_smoothing": BELOW_ONE,
         "ema": BELOW_ONE,
         "clip": AT_LEAST_0,
+        "distil": SHARE,
+        "distil_maps": AT_LEAST_0,
+        "dropout": BELOW_ONE,
         "eta_jitter": AT_LEAST_0,
         "mean": SHARE,
         "std": POSITIVE,
@@ -72,6 +75,10 @@ RANGES: Mapping[str, Mapping[str, Range]] = {
     },
 }
 NUMBERS = 4  # blocks: one for each layer
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "kinds": ("gaussian", "salt_pepper", "speckle"),
+    "families": ("jpeg", "low_resolution", "defocus", "motion_blur", "low_contrast", "darken"),
+}
 
 
 def fault(kind: type, key: str, value: Any) -> str | None:
@@ -86,13 +93,19 @@ def fault(kind: type, key: str, value: Any) -> str | None:
         known = get_args(hint)
         return None if value in known else f"must be {' or '.join(map(str, known))}"
     if get_origin(hint) is tuple:
-        return _tuple_fault(get_args(hint)[0], value, bounds)
+        return _names_fault(key, value) or _tuple_fault(get_args(hint)[0], value, bounds)
     return _plain_fault(hint, value, bounds)
 
 
+def _names_fault(key: str, values: Any) -> str | None:
+    if key not in NAMES or (isinstance(values, tuple) and values and set(values) <= {*NAMES[key]}):
+        return None
+    return f"must be a list of some of {', '.join(NAMES[key])}"
+
+
 def _tuple_fault(part: type, values: Any, bounds: Range | None) -> str | None:
-    if dataclasses.is_dataclass(part):
-        return None  # stages, each checked on its own
+    if dataclasses.is_dataclass(part) or part is str:
+        return None  # stages, each checked on its own; names
     if not isinstance(values, tuple) or len(values) != NUMBERS:
         return f"must be {NUMBERS} whole numbers"
     return next((said for v in values if (said := _plain_fault(part, v, bounds))), None)

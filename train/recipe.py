@@ -61,6 +61,10 @@ class Recipe:
         label_smoothing: of the cross-entropy.
         ema: decay of the weights' moving average per step.
         clip: largest norm of the gradient; 0 does not clip.
+        distil: weight of the moving average's answer to the picture without noise, against the
+            label's, for pictures with noise or faults (train/distil.py).
+        distil_maps: weight, beside it, of its class maps.
+        dropout: share of the channels before a slim network's head that are dropped.
         eta_jitter: standard deviation of ln(eta); one eta in ten is also set to 0.
         precision: "auto" takes bfloat16 where the hardware has it.
         pretrained: the weights are torchvision's; `--weights FILE` must name them.
@@ -80,6 +84,9 @@ class Recipe:
     label_smoothing: float = 0.05
     ema: float = 0.998
     clip: float = 5.0
+    distil: float = 0.0
+    distil_maps: float = 0.0
+    dropout: float = 0.0
     eta_jitter: float = 0.15
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     pretrained: bool = False

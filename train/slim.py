@@ -58,13 +58,22 @@ class SlimNet(nn.Module):
         blocks: blocks per layer, at most the ResNet-50's; the first of each has no shortcut.
         last_stride: stride of layer4.
         mean, std: of the input's normalization.
+        dropout: share of the channels before the head that are dropped while training.
     """
 
     def __init__(
-        self, n_classes: int, *, blocks: Sequence[int], last_stride: int, mean: float, std: float
+        self,
+        n_classes: int,
+        *,
+        blocks: Sequence[int],
+        last_stride: int,
+        mean: float,
+        std: float,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.mean, self.std = mean, std
+        self.drop = nn.Dropout2d(dropout)
         self.stem = SlimBlock(3, STEM_WIDTH, 2)
         strides = (1, 2, 2, last_stride)
         inputs = (STEM_WIDTH, *WIDTHS)
@@ -79,7 +88,7 @@ class SlimNet(nn.Module):
         x = self.stem(standardise_light(images, eta, self.mean, self.std))
         for layer in self.layers:
             x = layer(x)
-        maps = self.head(x) - cast(Tensor, self.head.bias)[:, None, None]
+        maps = self.head(self.drop(x)) - cast(Tensor, self.head.bias)[:, None, None]
         return maps.mean((2, 3)) + cast(Tensor, self.head.bias), maps
 
 

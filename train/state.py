@@ -38,6 +38,7 @@ def build(recipe: Recipe, stage: Stage) -> Network:
             last_stride=stage.last_stride,
             mean=recipe.mean,
             std=recipe.std,
+            dropout=recipe.dropout,
         )
         return slim.to(memory_format=torch.channels_last)
     net = ExpressionNet(

@@ -5,8 +5,10 @@ import torch
 from torch import nn
 
 from fervid import corruptions
+from fervid.records import F32
 from train.augment import to_input
 from train.data import Split
+from train.metrics import drift
 from train.recipe import Recipe
 
 SETTINGS = (("clean", 0.0), ("gaussian", 0.2), ("speckle", 0.06))
@@ -14,7 +16,7 @@ SETTINGS = (("clean", 0.0), ("gaussian", 0.2), ("speckle", 0.06))
 
 @torch.no_grad()
 def validate(net: nn.Module, split: Split, px: int, recipe: Recipe) -> dict[str, float]:
-    """Accuracy on every second image, clean and under noise that no filter has touched.
+    """Accuracy on every second image, and under noise, that no filter has touched, on every fourth.
 
     Args:
         net: in any mode; its mode is put back.
@@ -23,19 +25,38 @@ def validate(net: nn.Module, split: Split, px: int, recipe: Recipe) -> dict[str,
         recipe: for the normalization.
 
     Returns:
-        {"clean": ..., "gaussian": ..., "speckle": ...}, 0-1.
+        {"clean": ..., "gaussian": ..., "speckle": ...}, 0-1; "drift", the DC of the Grad-CAM of
+        layer4 under Gaussian noise, and "unrelated", its DC between different images.
     """
     training = net.training
     net.eval()
     try:
-        return {kind: _accuracy(net, split, px, recipe, kind, level) for kind, level in SETTINGS}
+        return _figures(net, split, px, recipe)
     finally:
         net.train(training)
 
 
-def _accuracy(
+def _figures(net: nn.Module, split: Split, px: int, recipe: Recipe) -> dict[str, float]:
+    figures, maps = {}, {}
+    for kind, level in SETTINGS:
+        logits, maps[kind] = _run(net, split, px, recipe, kind, level)
+        labels = split[1][:: 2 if kind == "clean" else 4]
+        figures[kind] = float((logits.argmax(1) == labels).mean())
+        if kind == "clean":
+            said = logits.argmax(1)
+    at = np.arange(len(maps["gaussian"]))
+    clean, noisy = (
+        np.maximum(m[at, said[::2][at]], 0) for m in (maps["clean"][::2], maps["gaussian"])
+    )
+    figures["drift"] = float(drift(clean, noisy)[0].mean())
+    figures["unrelated"] = float(drift(clean, np.roll(clean, 1, 0))[0].mean())
+    return figures
+
+
+def _run(
     net: nn.Module, split: Split, px: int, recipe: Recipe, kind: str, level: float
-) -> float:
+) -> tuple[F32, F32]:
+    """Logits (N, K) and class maps (N, K, h, w)."""
     pictures, etas = [], []
     for index in range(0, len(split[1]), 2 if kind == "clean" else 4):
         clean = split[0][index]
@@ -46,13 +67,13 @@ def _accuracy(
         seen, want = to_input(noisy, px), to_input(clean, px)
         pictures.append(seen)
         etas.append(float(np.sqrt(np.mean((seen.astype(np.float32) - want) ** 2))) / 255)
-    labels = split[1][:: 2 if kind == "clean" else 4]
     x = (torch.from_numpy(np.stack(pictures)).float() / 255 - recipe.mean) / recipe.std
     x = x[:, None].expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
     eta = torch.tensor(etas)
     device = next(net.parameters()).device
-    right = 0
-    for part in range(0, len(x), 128):
-        logits, _ = net(x[part : part + 128].to(device), eta[part : part + 128].to(device))
-        right += int((logits.argmax(1).cpu().numpy() == labels[part : part + 128]).sum())
-    return right / len(labels)
+    parts = [
+        net(x[part : part + 128].to(device), eta[part : part + 128].to(device))
+        for part in range(0, len(x), 128)
+    ]
+    logits, maps = (torch.cat(column).float().cpu().numpy() for column in zip(*parts, strict=True))
+    return logits, maps
