@@ -59,6 +59,14 @@ def low_resolution(image: U8, px: float, rng: np.random.Generator) -> U8:
     return np.asarray(cv2.resize(shrunk, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
+def pixelate(image: U8, px: float, rng: np.random.Generator) -> U8:
+    """Shrink by area to a height of `px` and enlarge to blocks, by area again."""
+    h, w = image.shape[:2]
+    small = (max(1, round(w * px / h)), max(1, round(px)))
+    shrunk = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(shrunk, (w, h), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def motion_blur(image: U8, length: float, rng: np.random.Generator) -> U8:
     """Smear over `length` pixels in a random direction."""
     n = max(2, round(length)) | 1
@@ -96,6 +104,7 @@ CORRUPTIONS: Mapping[str, Corruption] = {
     "speckle": speckle,
     "jpeg": jpeg,
     "low_resolution": low_resolution,
+    "pixelate": pixelate,
     "motion_blur": motion_blur,
     "defocus": defocus,
     "darken": darken,

@@ -21,14 +21,15 @@ from fervid.noise import estimate_noise
 
 U8 = NDArray[np.uint8]
 
-# What fervid is measured on without ever having been trained or tuned on it (train/held_out.py).
-FAMILIES = ("jpeg", "low_resolution", "motion_blur", "darken")
+# train/faults.py has what is measured without ever having been trained or tuned on.
+FAMILIES = ("jpeg", "low_resolution", "pixelate", "motion_blur", "darken")
 KINDS = ("gaussian", "salt_pepper", "speckle")
 FAULT_LEVELS = {
     "jpeg": (8, 60),
     "low_resolution": (14, 40),
+    "pixelate": (14, 40),
     "defocus": (0.3, 2.0),
-    "motion_blur": (3, 7),
+    "motion_blur": (3, 9),
     "low_contrast": (0.25, 0.8),
     "darken": (0.12, 0.8),
 }

@@ -77,7 +77,15 @@ RANGES: Mapping[str, Mapping[str, Range]] = {
 NUMBERS = 4  # blocks: one for each layer
 NAMES: Mapping[str, tuple[str, ...]] = {
     "kinds": ("gaussian", "salt_pepper", "speckle"),
-    "families": ("jpeg", "low_resolution", "defocus", "motion_blur", "low_contrast", "darken"),
+    "families": (
+        "jpeg",
+        "low_resolution",
+        "pixelate",
+        "defocus",
+        "motion_blur",
+        "low_contrast",
+        "darken",
+    ),
 }
 
 

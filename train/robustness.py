@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fervid.backends import Backend
 from fervid.card import ModelCard
-from fervid.corruptions import CORRUPTIONS, PAPER_LEVELS
+from fervid.corruptions import CORRUPTIONS, PAPER_LEVELS, Corruption
 from fervid.crops import normalise, prepare_thumbnail, residual_noise
 from fervid.filters import PAPER_CHOICE, FilterName, FilterSet, choose_filter, get_filter
 from fervid.labels import darkness
@@ -34,16 +34,20 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A fault and its level; `number` seeds its noise and never changes."""
+    """A fault and its level; `number` seeds its noise and never changes.
+
+    `apply` is what is done to a picture where `fervid.corruptions` has no such kind.
+    """
 
     number: int
     kind: str
     level: float
+    apply: Corruption | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
         """For tables."""
-        return "clean" if self.kind == "clean" else f"{self.kind} {self.level:g}"
+        return f"{self.kind} {self.level:g}" if self.level else self.kind
 
 
 CLEAN = Setting(0, "clean", 0.0)
@@ -115,7 +119,8 @@ def corrupt(image: U8, setting: Setting, seed: int, *place: int) -> U8:
     if setting.kind == "clean":
         return image
     rng = np.random.default_rng((seed, setting.number, *place))
-    return CORRUPTIONS[setting.kind](image, setting.level, rng)
+    apply = setting.apply or CORRUPTIONS[setting.kind]
+    return apply(image, setting.level, rng)
 
 
 def true_noise(clean: U8, noisy: U8, setting: Setting) -> Noise:
