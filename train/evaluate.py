@@ -1,11 +1,13 @@
 """`python -m train evaluate`: measure a model on FER2013, print it, and write it down."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -13,11 +15,13 @@ from fervid.backends import Backend, open_backend
 from fervid.card import ModelCard, sha256
 from fervid.checkpoint import load_model
 from fervid.config import FaceConfig, FilterConfig, RunConfig
-from fervid.errors import CardError, DataError, ModelLoadError
+from fervid.errors import CardError, ModelLoadError
 from fervid.filters import PAPER_CHOICE, FilterName
 from fervid.network import ExpressionNet
 from fervid.records import NOISE_KINDS
 from train.data import CLASSES, Split, load_fer2013
+from train.fault_report import measure_faults
+from train.fault_report import work as fault_work
 from train.in_frame import (
     FRAME_SETTINGS,
     SIZES_PX,
@@ -26,11 +30,13 @@ from train.in_frame import (
     in_frame_tables,
     measure_in_frame,
 )
-from train.metrics import rounded
 from train.options import EvaluateOptions
+from train.results import protocol, write
 from train.robustness import Plan, Tell
 from train.tables import Table
 from train.thumbnails import Probe, choose, measure_thumbnails, work
+
+I64 = NDArray[np.int64]
 
 IN_FRAME_FACES = 300
 
@@ -59,14 +65,15 @@ def evaluate(
         if backend.card.classes != CLASSES:
             known = ", ".join(backend.card.classes)
             raise CardError(f"{model} knows other classes than FER2013: {known}.")
-        measured = _in_frame if options.in_frame else _thumbnails
+        if options.extra is None:
+            options = dataclasses.replace(options, extra=data.parent)
+        measured = _MEASURED[protocol(options)]
         figures, tables = measured(model, backend, load_fer2013(data), options, stderr)
     finally:
         backend.close()
     for table in tables:
         stdout.print(table.rich())
-    about = {"model": _about(model, backend.card), "options": _said(options)}
-    return _write(model, about | figures, tables, options)
+    return write(model, backend.card, figures, tables, options)
 
 
 def _thumbnails(
@@ -82,11 +89,28 @@ def _thumbnails(
     if weights and weights != model:
         of = f"{weights.name}, the fp16 weights that {model.name} was made from"
     probe = Probe(net, options.snr_images, of)
-    names = ("public", "private") if options.split == "both" else (options.split,)
-    chosen = {n: choose(len(splits[n][1]), options.limit, options.seed) for n in names}
+    chosen = _chosen(splits, options)
     with _progress(work(chosen, probe), stderr) as tell:
         plan = _plan(backend.card, options)
         return measure_thumbnails(backend, splits, chosen, plan, probe, tell)
+
+
+def _faults(
+    _: Path,
+    backend: Backend,
+    splits: Mapping[str, Split],
+    options: EvaluateOptions,
+    stderr: Console,
+) -> tuple[dict[str, Any], list[Table]]:
+    chosen = _chosen(splits, options)
+    extra = cast(Path, options.extra)
+    with _progress(fault_work(extra, chosen), stderr) as tell:
+        return measure_faults(backend, splits, chosen, _plan(backend.card, options), extra, tell)
+
+
+def _chosen(splits: Mapping[str, Split], options: EvaluateOptions) -> dict[str, I64]:
+    names = ("public", "private") if options.split == "both" else (options.split,)
+    return {n: choose(len(splits[n][1]), options.limit, options.seed) for n in names}
 
 
 def _own_weights(model: Path, card: ModelCard) -> Path | None:
@@ -133,6 +157,9 @@ def _in_frame(
     return figures, in_frame_tables(figures)
 
 
+_MEASURED = {"evaluate": _thumbnails, "in-frame": _in_frame, "faults": _faults}
+
+
 @contextmanager
 def _progress(total: int, stderr: Console) -> Iterator[Tell]:
     """A bar with the time left; where stderr is no terminal, a line for each thing begun."""
@@ -156,63 +183,3 @@ def _progress(total: int, stderr: Console) -> Iterator[Tell]:
     with bar:
         task = bar.add_task("", total=total)
         yield tell
-
-
-def _about(model: Path, card: ModelCard) -> dict[str, Any]:
-    """What the results are of."""
-    return {
-        "file": model.name,
-        "sha256": sha256(model),
-        "name": card.name,
-        "precision": card.precision,
-        "input_px": card.input_px,
-        "temperature": card.temperature,
-        "filters": dict(card.filters),
-    }
-
-
-def _said(options: EvaluateOptions) -> dict[str, Any]:
-    names = ("in_frame", "split", "limit", "seed", "filter", "filter_set", "detector", "snr_images")
-    return {name: getattr(options, name) for name in names}
-
-
-def _stem(model: Path, options: EvaluateOptions) -> str:
-    """The files' name; whatever is measured otherwise than by default gets its own."""
-    parts = [f"{'in-frame' if options.in_frame else 'evaluate'}-{model.stem}"]
-    if (options.filter, options.filter_set) != ("auto", "tuned"):
-        parts += [options.filter, options.filter_set]
-    usual = EvaluateOptions()
-    for name, said in (
-        ("detector", "{}"),
-        ("split", "{}"),
-        ("limit", "{}"),
-        ("seed", "seed{}"),
-        ("snr_images", "snr{}"),
-    ):
-        value = getattr(options, name)
-        if value != getattr(usual, name):
-            parts.append(said.format(value))
-    return "-".join(parts)
-
-
-def _write(
-    model: Path, figures: Mapping[str, Any], tables: Sequence[Table], options: EvaluateOptions
-) -> list[Path]:
-    """Write JSON and Markdown."""
-    stem = _stem(model, options)
-    said = ", ".join(f"{name} {value}" for name, value in _said(options).items())
-    about = figures["model"]
-    head = (
-        f"# {'Faces in video frames' if options.in_frame else 'Evaluation'}: {model.name}\n\n"
-        f"Made by `python -m train evaluate`; {said}. Model {about['name']}, "
-        f"{about['precision']}, {about['input_px']} px, SHA-256 `{about['sha256']}`."
-    )
-    text = "\n\n".join([head, *(table.markdown() for table in tables)]) + "\n"
-    files = [options.out / f"{stem}{suffix}" for suffix in (".json", ".md")]
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        files[0].write_text(json.dumps(rounded(figures), indent=1) + "\n", encoding="utf-8")
-        files[1].write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"The results cannot be written to {options.out} ({error}).") from error
-    return files

@@ -32,7 +32,7 @@ def motion_blur(face: U8, length: float, rng: np.random.Generator) -> U8:
 
 def low_contrast(face: U8, factor: float, rng: np.random.Generator) -> U8:
     """Squeeze the contrast to a share `factor`, a little under mid-grey."""
-    return (face * np.float32(factor) + 90).astype(np.uint8)
+    return np.asarray(face * np.float32(factor) + 90, np.uint8)
 
 
 def few_colours(face: U8, greys: float, rng: np.random.Generator) -> U8:
@@ -58,9 +58,6 @@ def enlarged_after_gaussian(face: U8, sigma: float, rng: np.random.Generator) ->
     half = cv2.resize(face, (24, 24), interpolation=cv2.INTER_AREA)
     noisy = corruptions.gaussian(np.asarray(half, np.uint8), sigma, rng)
     return np.asarray(cv2.resize(noisy, (48, 48), interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
-PARTS = ("_real", "_mean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +89,17 @@ class CameraNoise:
         h, w = face.shape
         y, x = rng.integers(piece.shape[0] - h), rng.integers(piece.shape[1] - w)
         noise = np.float32(strength) * piece[y : y + h, x : x + w]
-        return np.rint(np.clip(face + noise, 0, 255)).astype(np.uint8)
+        return np.asarray(np.rint(np.clip(face + noise, 0, 255)), np.uint8)
 
 
 def camera_noise(folder: Path) -> CameraNoise | None:
     """Read `*_real.JPG` with their `*_mean.JPG`; None where the folder holds none."""
     found = []
     for real in sorted(folder.glob("*_real.JPG")):
-        pair = [cv2.imread(str(real.with_name(real.name.replace("_real", part)))) for part in PARTS]
-        if all(image is not None for image in pair):
-            noisy, clean = (cv2.cvtColor(i, cv2.COLOR_BGR2GRAY).astype(np.float32) for i in pair)
-            found.append(noisy - clean)
+        mean = real.with_name(real.name.replace("_real", "_mean"))
+        noisy, clean = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in (real, mean))
+        if noisy is not None and clean is not None:
+            found.append(noisy.astype(np.float32) - clean.astype(np.float32))
     return CameraNoise(tuple(found)) if found else None
 
 

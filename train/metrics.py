@@ -51,6 +51,16 @@ def accuracy_interval(right: Bools) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def pack(right: Bools) -> str:
+    """Which of N images a model gets right, as hexadecimal text; models are compared by it."""
+    return np.packbits(right).tobytes().hex()
+
+
+def unpack(text: str, n: int) -> Bools:
+    """The bool (N,) that `pack` was given."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8), count=n).astype(np.bool_)
+
+
 def mcnemar(right_a: Bools, right_b: Bools) -> float:
     """Exact two-sided p of McNemar's test that two models are equally often right.
 

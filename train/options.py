@@ -16,6 +16,9 @@ class EvaluateOptions:
 
     Attributes:
         in_frame: Put the faces into video frames and measure the whole pipeline.
+        faults: Measure under the faults of poor video instead of the paper's noises.
+        extra: Folder with real_noise/, the PolyU pictures; the folder that the data lie in by
+            default.
         split: Test images; in frames "both" means PrivateTest.
         limit: Measure a seeded choice of so many images of a split; in frames 300 by default.
         out: Folder of the results.
@@ -28,6 +31,8 @@ class EvaluateOptions:
     """
 
     in_frame: bool = False
+    faults: bool = False
+    extra: Path | None = None
     split: Literal["public", "private", "both"] = "both"
     limit: int | None = None
     out: Path = RESULTS
@@ -39,6 +44,8 @@ class EvaluateOptions:
     snr_images: int = 500
 
     def __post_init__(self) -> None:
+        if self.faults and self.in_frame:
+            raise ConfigError("--faults and --in-frame are two measurements; give one.", "faults")
         for name in ("limit", "snr_images"):
             value = getattr(self, name)
             if value is not None and value < 1:

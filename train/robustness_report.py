@@ -14,6 +14,7 @@ from train.metrics import (
     chance_drift,
     drift,
     mcnemar,
+    pack,
     paired_difference,
     robustness_auc,
 )
@@ -60,6 +61,7 @@ def _setting_figures(
         "accuracy_without_leaked": float(right[~copies].mean()) if not copies.all() else None,
         "kind_right": float(np.mean([kind == setting.kind for kind in outcome.kinds])),
         "eta_mean": float(outcome.eta.mean()),
+        "right": pack(right),
         "dc": {},
     }
     for number, name in enumerate(CAM_NAMES):

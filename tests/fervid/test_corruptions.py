@@ -14,6 +14,7 @@ LEVELS = {
     "speckle": 0.06,
     "jpeg": 10,
     "low_resolution": 16,
+    "pixelate": 16,
     "motion_blur": 5,
     "defocus": 2.0,
     "darken": 0.25,

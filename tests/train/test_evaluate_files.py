@@ -8,6 +8,7 @@ from rich.console import Console
 from fervid.card import ModelCard, sha256
 from tests.backends import FakeBackend
 from train import evaluate as evaluation
+from train import results
 from train.data import CLASSES
 from train.options import EvaluateOptions
 from train.robustness_report import snr_table
@@ -69,4 +70,4 @@ def test_what_is_measured_otherwise_has_its_own_name():
         ({"snr_images": 9}, "evaluate-fervid-int8-snr9"),
         ({"in_frame": True, "detector": "full"}, "in-frame-fervid-int8-full"),
     ):
-        assert evaluation._stem(model, EvaluateOptions(**options)) == name
+        assert results.stem(model, EvaluateOptions(**options)) == name

@@ -1,0 +1,102 @@
+"""Where a measurement is written, and what it says of itself."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fervid.card import ModelCard, sha256
+from fervid.errors import DataError
+from train.metrics import rounded
+from train.options import EvaluateOptions
+from train.tables import Table
+
+TITLES = {
+    "evaluate": "Evaluation",
+    "in-frame": "Faces in video frames",
+    "faults": "Faults of poor video",
+}
+SAID = (
+    "in_frame",
+    "faults",
+    "split",
+    "limit",
+    "seed",
+    "filter",
+    "filter_set",
+    "detector",
+    "snr_images",
+)
+
+
+def protocol(options: EvaluateOptions) -> str:
+    """Which measurement it is; the first part of the files' name."""
+    return "in-frame" if options.in_frame else "faults" if options.faults else "evaluate"
+
+
+def _about(model: Path, card: ModelCard) -> dict[str, Any]:
+    """What the results are of."""
+    return {
+        "file": model.name,
+        "sha256": sha256(model),
+        "name": card.name,
+        "precision": card.precision,
+        "input_px": card.input_px,
+        "temperature": card.temperature,
+        "filters": dict(card.filters),
+    }
+
+
+def _said(options: EvaluateOptions) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in SAID}
+
+
+def stem(model: Path, options: EvaluateOptions) -> str:
+    """The files' name; whatever is measured otherwise than by default gets its own."""
+    parts = [f"{protocol(options)}-{model.stem}"]
+    if (options.filter, options.filter_set) != ("auto", "tuned"):
+        parts += [options.filter, options.filter_set]
+    usual = EvaluateOptions()
+    for name, said in (
+        ("detector", "{}"),
+        ("split", "{}"),
+        ("limit", "{}"),
+        ("seed", "seed{}"),
+        ("snr_images", "snr{}"),
+    ):
+        value = getattr(options, name)
+        if value != getattr(usual, name):
+            parts.append(said.format(value))
+    return "-".join(parts)
+
+
+def write(
+    model: Path,
+    card: ModelCard,
+    figures: Mapping[str, Any],
+    tables: Sequence[Table],
+    options: EvaluateOptions,
+) -> list[Path]:
+    """Write JSON and Markdown.
+
+    Raises:
+        DataError: they cannot be written.
+    """
+    figures = {"model": _about(model, card), "options": _said(options), **figures}
+    name = stem(model, options)
+    said = ", ".join(f"{name} {value}" for name, value in _said(options).items())
+    about = figures["model"]
+    head = (
+        f"# {TITLES[protocol(options)]}: {model.name}\n\n"
+        f"Made by `python -m train evaluate`; {said}. Model {about['name']}, "
+        f"{about['precision']}, {about['input_px']} px, SHA-256 `{about['sha256']}`."
+    )
+    text = "\n\n".join([head, *(table.markdown() for table in tables)]) + "\n"
+    files = [options.out / f"{name}{suffix}" for suffix in (".json", ".md")]
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        files[0].write_text(json.dumps(rounded(figures), indent=1) + "\n", encoding="utf-8")
+        files[1].write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"The results cannot be written to {options.out} ({error}).") from error
+    return files
