@@ -1,4 +1,4 @@
-"""`python -m train fit | release | evaluate | noise | gains`: make the models, and measure them."""
+"""`python -m train fit | release | evaluate | ablate | noise | gains`: models and measurements."""
 
 import logging
 import sys
@@ -113,6 +113,27 @@ def release(
     resume = (runs or _runs()) / plan.name / "resume.pt"
     run(plan, resume, load_fer2013(data), out, images)
     Console(stderr=True).print(f"written: {out}", highlight=False, soft_wrap=True)
+
+
+@app.command
+def ablate(*, data: Path, minutes: float = 140, runs: Path | None = None) -> None:
+    """Train and measure the arms of the ablation that are not measured yet.
+
+    Args:
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        minutes: stop after this time; the same command goes on later.
+        runs: folder of the resume files.
+    """
+    from train.ablate import ablate as run
+    from train.ablation_report import write_ablation
+    from train.data import load_fer2013
+    from train.options import RESULTS
+
+    done = run(load_fer2013(data), runs or _runs(), RESULTS, minutes)
+    for file in write_ablation(RESULTS):
+        Console(stderr=True).print(f"written: {file}", highlight=False, soft_wrap=True)
+    if not done:
+        print("train: not all arms are measured yet; the same command goes on.", file=sys.stderr)
 
 
 @app.command

@@ -18,6 +18,7 @@ from fervid.card import ModelCard
 from fervid.crops import prepare, residual_noise
 from fervid.filters import FilterName, FilterSet, choose_filter, get_filter
 from fervid.noise import estimate_noise
+from fervid.records import Noise
 
 U8 = NDArray[np.uint8]
 
@@ -65,11 +66,16 @@ class AugmentConfig:
 
 
 class View(NamedTuple):
-    """One training picture: as seen and without noise and faults, uint8 (px, px); eta of seen."""
+    """One training picture.
+
+    As seen and without noise and faults, uint8 (px, px); the eta of what is seen; and what the run
+    time says of the picture (`about`), six zeros unless `estimated`.
+    """
 
     seen: U8
     clean: U8
     eta: float
+    about: tuple[float, ...] = (0.0,) * 6
 
 
 def augment(image: U8, px: int, config: AugmentConfig, rng: np.random.Generator) -> View:
@@ -97,8 +103,7 @@ def augment(image: U8, px: int, config: AugmentConfig, rng: np.random.Generator)
         dirty = _fault(face, config, rng) if fate < config.noise + config.faults else face
         if config.estimated:
             dirty, clean = _erase((dirty, face), config, rng)
-            seen, eta = _estimated(dirty, px, config, rng)
-            return View(seen, to_input(clean, px), eta)
+            return _estimated(dirty, to_input(clean, px), config, rng)
         seen, clean = _erase((to_input(dirty, px), to_input(face, px)), config, rng)
         return View(seen, clean, 0.0)
     before = _fault(face, config, rng) if rng.random() < 0.1 else face
@@ -106,27 +111,29 @@ def augment(image: U8, px: int, config: AugmentConfig, rng: np.random.Generator)
     dirty = corruptions.CORRUPTIONS[kind](before, level, rng)
     clean = to_input(face, px)
     if config.estimated:
-        seen, eta = _estimated(dirty, px, config, rng)
-        return View(seen, clean, eta)
+        return _estimated(dirty, clean, config, rng)
     name, family = _draw_filter(kind, config, rng)
     strength = float(np.sqrt(np.mean((dirty.astype(np.float32) - before) ** 2))) / 255
     rest, seen = (prepare(x, px, get_filter(name, family), strength) for x in (before, dirty))
     return View(seen, clean, float(np.sqrt(np.mean((seen.astype(np.float32) - rest) ** 2))) / 255)
 
 
-def _estimated(
-    dirty: U8, px: int, config: AugmentConfig, rng: np.random.Generator
-) -> tuple[U8, float]:
-    """A picture's way through fervid: noise estimate, filter (or none), resize; and its eta."""
-    noise, card = estimate_noise(dirty), _card(px)
+def _estimated(dirty: U8, clean: U8, config: AugmentConfig, rng: np.random.Generator) -> View:
+    """A picture's way through fervid: noise estimate, filter (or none), resize, eta."""
+    noise, card = estimate_noise(dirty), _card(len(clean))
     name: FilterName = "none"
     family: FilterSet = "tuned"
     if noise.kind != "clean" and rng.random() < config.filtered:
         name = choose_filter(noise)
         family = "paper-table3" if rng.random() < PAPER_FILTERS else "tuned"
-    seen = prepare(dirty, px, get_filter(name, family), noise.severity)
+    seen = prepare(dirty, len(clean), get_filter(name, family), noise.severity)
     eta = residual_noise(noise, name, len(dirty), card, family, luma_gain=1.0)
-    return seen, min(eta, card.eta_max)
+    return View(seen, clean, min(eta, card.eta_max), about(noise))
+
+
+def about(noise: Noise) -> tuple[float, ...]:
+    """What an estimate says: the three noises' levels, then blocking, blur and darkness."""
+    return (*map(float, noise.levels), *map(float, noise.quality))
 
 
 def _geometry(image: U8, native: int, config: AugmentConfig, rng: np.random.Generator) -> U8:

@@ -5,7 +5,7 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,12 +63,13 @@ def as_input(pictures: Tensor, recipe: Recipe) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def jitter(eta: Tensor, recipe: Recipe, step: int) -> Tensor:
-    """Errors that the estimator will make: a factor, and now and then nothing found."""
+def jitter(conditions: Tensor, recipe: Recipe, step: int) -> Tensor:
+    """Errors that the estimator will make, (B, 7): a factor, and now and then nothing found."""
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-    factor = torch.exp(torch.randn(eta.shape, generator=generator) * recipe.eta_jitter)
-    kept = torch.rand(eta.shape, generator=generator) > 0.1
-    return eta * factor.to(eta.device) * kept.to(eta.device)
+    n = len(conditions)
+    factor = torch.exp(torch.randn(n, generator=generator) * recipe.eta_jitter)
+    kept = torch.rand(n, generator=generator) > 0.1
+    return conditions * (factor * kept).to(conditions.device)[:, None]
 
 
 def precision(recipe: Recipe) -> str:
@@ -94,7 +95,7 @@ def _stop_flag() -> Iterator[list[int]]:
 class Trainer:
     """One sitting of a run; `run` returns whether the run is finished."""
 
-    def __init__(self, recipe: Recipe, data: dict[str, Split], session: Session) -> None:
+    def __init__(self, recipe: Recipe, data: Mapping[str, Split], session: Session) -> None:
         self.recipe, self.data, self.session = recipe, data, session
         # A stage that is not adaptive leaves a ResNet-50's eta terms out of the loss.
         unused = any(not (stage.adaptive or stage.slim) for stage in recipe.stages)
@@ -187,7 +188,9 @@ class Trainer:
             group["lr"] = rate * group["scale"]
         model.train()
         with self.accelerator.autocast():
-            heard = jitter(batch.eta, self.recipe, state.step) if stage.adaptive else None
+            heard = jitter(batch.conditions, self.recipe, state.step) if stage.adaptive else None
+            if heard is not None and stage.norm == "plain":
+                heard = heard[:, 0]
             logits, maps = model(as_input(batch.pictures, self.recipe), heard)
         loss = self._loss(state, batch, (logits, maps), ramp(place, length))
         optimizer.zero_grad()
@@ -236,7 +239,7 @@ class Trainer:
 
 
 def fit(
-    recipe: Recipe, data: dict[str, Split], session: Session, weights: Path | None = None
+    recipe: Recipe, data: Mapping[str, Split], session: Session, weights: Path | None = None
 ) -> tuple[State, bool]:
     """Train a recipe, from its resume file if there is one.
 

@@ -17,11 +17,14 @@ Key = tuple[int, int]  # (pass, image)
 
 
 class Batch(NamedTuple):
-    """B pictures as seen and without noise and faults, uint8 (B, px, px); eta and labels (B,)."""
+    """B pictures as seen and without noise and faults, uint8 (B, px, px), and what goes with them.
+
+    labels int64 (B,); conditions float32 (B, 7): eta, then `augment.about`.
+    """
 
     pictures: Tensor
     clean: Tensor
-    eta: Tensor
+    conditions: Tensor
     labels: Tensor
 
 
@@ -81,7 +84,7 @@ def _collate(rows: Sequence[tuple[View, int]]) -> Batch:
     return Batch(
         torch.from_numpy(np.stack([view.seen for view, _ in rows])),
         torch.from_numpy(np.stack([view.clean for view, _ in rows])),
-        torch.tensor([view.eta for view, _ in rows], dtype=torch.float32),
+        torch.tensor([(view.eta, *view.about) for view, _ in rows], dtype=torch.float32),
         torch.tensor([label for _, label in rows]),
     )
 

@@ -28,6 +28,7 @@ class Stage:
         last_dilation: dilation of layer4's later blocks.
         adaptive: the norms see eta; without, they are plain batch norms, which is faster.
         slim: train a `SlimNet`, which the next stage embeds.
+        norm: of a `SlimNet`, for `python -m train ablate`; only a plain one can be embedded.
         lr: the highest learning rate of this stage instead of the recipe's.
     """
 
@@ -38,6 +39,7 @@ class Stage:
     last_dilation: int = 1
     adaptive: bool = True
     slim: bool = False
+    norm: Literal["plain", "window", "vector", "levels"] = "plain"
     lr: float | None = None
 
 

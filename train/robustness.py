@@ -22,6 +22,7 @@ from fervid.labels import darkness
 from fervid.network import ExpressionNet
 from fervid.noise import estimate_noise
 from fervid.records import F32, NOISE_KINDS, ModelOutput, Noise, NoiseKind
+from train.augment import about
 from train.metrics import snr_db
 from train.noise_report import rms
 
@@ -85,12 +86,14 @@ class Plan:
 class Prepared:
     """N pictures as the network gets them.
 
-    crops uint8 (N, S, S), eta float32 (N,), kinds: N noise kinds as taken by the path.
+    crops uint8 (N, S, S), eta float32 (N,), kinds: N noise kinds as taken by the path; about
+    float32 (N, 6): what the path knows of each picture, `augment.about`.
     """
 
     crops: U8
     eta: F32
     kinds: tuple[str, ...]
+    about: F32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +146,7 @@ def prepare(images: U8, indices: I64, setting: Setting, plan: Plan) -> Prepared:
         setting: what is done to them.
         plan: how.
     """
-    card, crops, etas, kinds = plan.card, [], [], []
+    card, crops, etas, kinds, facts = plan.card, [], [], [], []
     for index in indices:
         clean = images[index]
         noisy = corrupt(clean, setting, plan.seed, int(index))
@@ -154,8 +157,9 @@ def prepare(images: U8, indices: I64, setting: Setting, plan: Plan) -> Prepared:
         face_px = len(clean) / card.crop_scale  # the picture is the crop region already
         etas.append(residual_noise(noise, name, face_px, card, plan.filter_set, luma_gain=1.0))
         kinds.append(noise.kind)
+        facts.append(about(noise))
     eta = np.minimum(np.array(etas, np.float32), np.float32(card.eta_max))
-    return Prepared(np.stack(crops), eta, tuple(kinds))
+    return Prepared(np.stack(crops), eta, tuple(kinds), np.array(facts, np.float32))
 
 
 def run_model(backend: Backend, prepared: Prepared, target: I64, tell: Tell) -> ModelOutput:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fervid.network import Bottleneck, ExpressionNet, standardise_light
+from train.norms import NORMS, conditioned
 
 STEM_WIDTH = 64
 WIDTHS = (64, 128, 256, 512)  # layers 1 to 4: the widths of the ResNet-50's 3x3 convolutions
@@ -24,15 +25,16 @@ WIDTHS = (64, 128, 256, 512)  # layers 1 to 4: the widths of the ResNet-50's 3x3
 class SlimBlock(nn.Module):
     """The 3x3 convolution of a layer's first bottleneck."""
 
-    def __init__(self, inputs: int, width: int, stride: int) -> None:
+    def __init__(self, inputs: int, width: int, stride: int, norm: str = "plain") -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
-        self.norm = nn.BatchNorm2d(width)
+        self.norm = NORMS[norm](width)
         nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, conditions: Tensor | None = None) -> Tensor:
         """(N, inputs, H, W) -> (N, width, H / stride, W / stride)."""
-        return F.relu(self.norm(self.conv(x)))
+        y = self.conv(x)
+        return F.relu(self.norm(y, conditions) if conditioned(self.norm) else self.norm(y))
 
 
 class SlimResidual(SlimBlock):
@@ -45,7 +47,7 @@ class SlimResidual(SlimBlock):
         nn.init.kaiming_normal_(self.mix.weight, nonlinearity="relu")
         nn.init.zeros_(self.mixed.weight)  # the block starts as its shortcut
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, conditions: Tensor | None = None) -> Tensor:
         """(N, width, H, W) -> (N, width, H, W)."""
         return F.relu(x + self.mixed(self.mix(super().forward(x))))
 
@@ -59,9 +61,11 @@ class SlimNet(nn.Module):
         last_stride: stride of layer4.
         mean, std: of the input's normalization.
         dropout: share of the channels before the head that are dropped while training.
+        norm: of the stem and of the first block of layers 1 to 3, from train/norms.py; only plain
+            ones can be embedded.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what shapes the network
         self,
         n_classes: int,
         *,
@@ -70,24 +74,34 @@ class SlimNet(nn.Module):
         mean: float,
         std: float,
         dropout: float = 0.0,
+        norm: str = "plain",
     ) -> None:
         super().__init__()
-        self.mean, self.std = mean, std
+        self.mean, self.std, self.norm = mean, std, norm
         self.drop = nn.Dropout2d(dropout)
-        self.stem = SlimBlock(3, STEM_WIDTH, 2)
+        self.stem = SlimBlock(3, STEM_WIDTH, 2, norm)
+        norms = (norm, norm, norm, "plain")
         strides = (1, 2, 2, last_stride)
         inputs = (STEM_WIDTH, *WIDTHS)
         self.layers = nn.ModuleList(
-            nn.Sequential(SlimBlock(i, o, s), *(SlimResidual(o) for _ in range(n - 1)))
-            for i, o, s, n in zip(inputs, WIDTHS, strides, blocks, strict=False)
+            nn.Sequential(SlimBlock(i, o, s, kind), *(SlimResidual(o) for _ in range(n - 1)))
+            for i, o, s, n, kind in zip(inputs, WIDTHS, strides, blocks, norms, strict=False)
         )
         self.head = nn.Conv2d(WIDTHS[-1], n_classes, 1)
 
     def forward(self, images: Tensor, eta: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """As `ExpressionNet.forward`; eta only tells noise from contrast in the light."""
-        x = self.stem(standardise_light(images, eta, self.mean, self.std))
+        """As `ExpressionNet.forward`; plain norms need eta for nothing but the light.
+
+        Args:
+            images: float32 (N, 3, S, S), normalised.
+            eta: float32 (N,), or (N, CONDITIONS) for norms that take conditions.
+        """
+        conditions = eta if eta is not None and eta.ndim > 1 else None
+        level = eta if conditions is None else conditions[:, 0]
+        x = self.stem(standardise_light(images, level, self.mean, self.std), conditions)
         for layer in self.layers:
-            x = layer(x)
+            for block in cast(nn.Sequential, layer):
+                x = block(x, conditions)
         maps = self.head(self.drop(x)) - cast(Tensor, self.head.bias)[:, None, None]
         return maps.mean((2, 3)) + cast(Tensor, self.head.bias), maps
 

@@ -39,6 +39,7 @@ def build(recipe: Recipe, stage: Stage) -> Network:
             mean=recipe.mean,
             std=recipe.std,
             dropout=recipe.dropout,
+            norm=stage.norm,
         )
         return slim.to(memory_format=torch.channels_last)
     net = ExpressionNet(

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from fervid import corruptions
+from fervid.noise import estimate_noise
 from fervid.records import F32
-from train.augment import to_input
+from train.augment import about, to_input
 from train.data import Split
 from train.metrics import drift
 from train.recipe import Recipe
@@ -57,7 +58,7 @@ def _run(
     net: nn.Module, split: Split, px: int, recipe: Recipe, kind: str, level: float
 ) -> tuple[F32, F32]:
     """Logits (N, K) and class maps (N, K, h, w)."""
-    pictures, etas = [], []
+    pictures, rows = [], []
     for index in range(0, len(split[1]), 2 if kind == "clean" else 4):
         clean = split[0][index]
         noisy = clean
@@ -66,13 +67,16 @@ def _run(
             noisy = corruptions.CORRUPTIONS[kind](clean, level, rng)
         seen, want = to_input(noisy, px), to_input(clean, px)
         pictures.append(seen)
-        etas.append(float(np.sqrt(np.mean((seen.astype(np.float32) - want) ** 2))) / 255)
+        eta = float(np.sqrt(np.mean((seen.astype(np.float32) - want) ** 2))) / 255
+        rows.append((eta, *about(estimate_noise(noisy))))
     x = (torch.from_numpy(np.stack(pictures)).float() / 255 - recipe.mean) / recipe.std
     x = x[:, None].expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-    eta = torch.tensor(etas)
+    conditions = torch.tensor(rows)
+    if getattr(net, "norm", "plain") == "plain":
+        conditions = conditions[:, 0]
     device = next(net.parameters()).device
     parts = [
-        net(x[part : part + 128].to(device), eta[part : part + 128].to(device))
+        net(x[part : part + 128].to(device), conditions[part : part + 128].to(device))
         for part in range(0, len(x), 128)
     ]
     logits, maps = (torch.cat(column).float().cpu().numpy() for column in zip(*parts, strict=True))

@@ -198,7 +198,7 @@ def test_a_picture_without_augmentation_is_the_run_times_crop(px):
     """The training path against `crop_faces` on the same face in a frame, pixel by pixel."""
     off = AugmentConfig(flip=0, rotation=0, shift=0, scale=0, light=0, noise=0, faults=0)
     face = cv2.resize(skimage.data.astronaut()[60:200, 154:294, 1], (48, 48))
-    picture, clean, eta = augment(face, px, off, np.random.default_rng(0))
+    picture, clean, eta, _ = augment(face, px, off, np.random.default_rng(0))
     np.testing.assert_array_equal(picture, clean)
     card = ModelCard(
         name="t", classes=("a", "b"), input_px=px, crop_scale=1.0, crop_shift=0.0, mean=0.5
@@ -241,7 +241,7 @@ def test_eta_is_the_noise_that_is_in_the_picture(split):
     )
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        picture, _, eta = augment(grey, 48, config, rng)
+        picture, _, eta, _ = augment(grey, 48, config, rng)
         left = np.sqrt(np.mean((picture.astype(float) - 128) ** 2)) / 255
         if left != pytest.approx(eta, rel=1e-3):  # one in ten has a fault before the noise
             assert eta > 0
@@ -265,7 +265,7 @@ def test_batches_after_a_resume_are_those_without(split):
     assert not equal(whole[0], next(iter(loader(other, 4, range(1), (0, 1), 0))))
     shape = (4, 16, 16)
     assert (whole[0][0].shape, whole[0][0].dtype) == (shape, torch.uint8)
-    assert (whole[0].eta.dtype, whole[0].labels.dtype) == (torch.float32, torch.int64)
+    assert (whole[0].conditions.dtype, whole[0].labels.dtype) == (torch.float32, torch.int64)
 
 
 @pytest.mark.slow
