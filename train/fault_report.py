@@ -23,6 +23,15 @@ Bools = NDArray[np.bool_]
 # whole picture enlarged to 64 px).
 PEER: Mapping[str, float] = {
     "clean": 0.659,
+    "gaussian 0.1": 0.349,
+    "gaussian 0.2": 0.225,
+    "gaussian 0.3": 0.204,
+    "salt_pepper 0.02": 0.519,
+    "salt_pepper 0.05": 0.353,
+    "salt_pepper 0.08": 0.256,
+    "speckle 0.04": 0.314,
+    "speckle 0.06": 0.274,
+    "speckle 0.08": 0.258,
     "jpeg 30": 0.584,
     "jpeg 10": 0.475,
     "half 24": 0.465,
