@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from fervid.errors import ConfigError, FervidError
-from train.options import EvaluateOptions
+from train.options import RESULTS, EvaluateOptions
 
 app = App(
     name="python -m train",
@@ -87,9 +88,7 @@ def evaluate(
     """
     from train.evaluate import evaluate as run
 
-    out, err = Console(width=None if sys.stdout.isatty() else PAGE), Console(stderr=True)
-    files = run(model, data, options or EvaluateOptions(), out, err)
-    err.print(f"written: {', '.join(map(str, files))}", highlight=False, soft_wrap=True)
+    _written(run(model, data, options or EvaluateOptions(), _page(), Console(stderr=True)))
 
 
 @app.command
@@ -112,7 +111,7 @@ def release(
     plan = load_recipe(recipe)
     resume = (runs or _runs()) / plan.name / "resume.pt"
     run(plan, resume, load_fer2013(data), out, images)
-    Console(stderr=True).print(f"written: {out}", highlight=False, soft_wrap=True)
+    _written([out])
 
 
 @app.command
@@ -127,11 +126,9 @@ def ablate(*, data: Path, minutes: float = 140, runs: Path | None = None) -> Non
     from train.ablate import ablate as run
     from train.ablation_report import write_ablation
     from train.data import load_fer2013
-    from train.options import RESULTS
 
     done = run(load_fer2013(data), runs or _runs(), RESULTS, minutes)
-    for file in write_ablation(RESULTS):
-        Console(stderr=True).print(f"written: {file}", highlight=False, soft_wrap=True)
+    _written(write_ablation(RESULTS))
     if not done:
         print("train: not all arms are measured yet; the same command goes on.", file=sys.stderr)
 
@@ -147,6 +144,58 @@ def noise(*, data: Path, seed: int = 0) -> None:
     from train.noise_fit import main_noise
 
     main_noise(data, seed=seed)
+
+
+@app.command
+def noise_check(
+    *,
+    data: Path,
+    extra: Path | None = None,
+    limit: int | None = None,
+    out: Path = RESULTS,
+    seed: int = 0,
+) -> None:
+    """Check the noise estimator on held-out pictures, real clips and real camera noise.
+
+    Args:
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        extra: folder of clips/, groups/ and real_noise/; by default the one that the data lie in.
+        limit: measure so many pictures of each kind of material.
+        out: folder of the results.
+        seed: of the noise.
+    """
+    from train.noise_check import CheckOptions
+    from train.noise_check import noise_check as run
+
+    options = CheckOptions(extra=extra or data.parent, limit=limit, out=out, seed=seed)
+    _written(run(data, options, _page()))
+
+
+@app.command
+def noise_harm(
+    model: Path, *, data: Path, limit: int | None = None, out: Path = RESULTS, seed: int = 0
+) -> None:
+    """Measure the filter chosen by the noise against none, where the estimate may fail.
+
+    Args:
+        model: an .onnx or .safetensors file with a card.
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        limit: measure a seeded choice of so many images.
+        out: folder of the results.
+        seed: of the noise and of every choice.
+    """
+    from train.noise_harm import noise_harm as run
+
+    _written(run(model, data, _page(), limit, out, seed))
+
+
+def _page() -> Console:
+    return Console(width=None if sys.stdout.isatty() else PAGE)
+
+
+def _written(files: Sequence[Path]) -> None:
+    said = f"written: {', '.join(map(str, files))}"
+    Console(stderr=True).print(said, highlight=False, soft_wrap=True)
 
 
 @app.command

@@ -7,12 +7,10 @@ the forehead and the chin, which a detector made for whole heads does not like: 
 found here says less of real video than how the two shares move with size and noise.
 """
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +21,7 @@ from fervid.config import RunConfig
 from fervid.faces import FaceDetector
 from fervid.pipeline import Pipeline
 from fervid.records import F32, Frame, FrameResult
+from train.h264 import last_coded
 from train.metrics import accuracy_interval
 from train.robustness import SETTINGS, Setting, Tell, corrupt
 from train.robustness_report import TITLES
@@ -103,19 +102,8 @@ def h264(bgr: U8, crf: int) -> U8:
         bgr: uint8 (H, W, 3), H and W even.
         crf: x264's constant rate factor; 23 is its default, higher is worse.
     """
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as out:
-        stream = out.add_stream("libx264", rate=25, options={"crf": str(crf), "preset": "veryfast"})
-        stream.height, stream.width = bgr.shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for shift in range(RUNNING_IN, -1, -1):
-            picture = np.ascontiguousarray(np.roll(bgr, 2 * shift, axis=1))
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
-        out.mux(stream.encode(None))
-    file.seek(0)
-    with av.open(file, "r") as source:
-        last = list(source.decode(video=0))[-1]
-    return np.asarray(last.to_ndarray(format="bgr24"), np.uint8)
+    shifts = range(RUNNING_IN, -1, -1)
+    return last_coded([np.roll(bgr, 2 * shift, axis=1) for shift in shifts], crf)
 
 
 def spoil(bgr: U8, setting: Setting, seed: int, *place: int) -> U8:

@@ -6,7 +6,7 @@ what runs in fervid: noise estimate, filter, crop, eta, network. "Oracle kind" p
 in the place of the estimate.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -146,15 +146,24 @@ def prepare(images: U8, indices: I64, setting: Setting, plan: Plan) -> Prepared:
         setting: what is done to them.
         plan: how.
     """
+    pictures = [corrupt(images[i], setting, plan.seed, int(i)) for i in indices]
+    return prepare_pictures(pictures, images[indices], setting, plan)
+
+
+def prepare_pictures(
+    pictures: Sequence[U8], clean: Sequence[U8] | U8, setting: Setting, plan: Plan
+) -> Prepared:
+    """Bring N pictures that are corrupted already to the network's input; see `prepare`.
+
+    `clean`, the same pictures without it, and `setting` serve the oracle alone.
+    """
     card, crops, etas, kinds, facts = plan.card, [], [], [], []
-    for index in indices:
-        clean = images[index]
-        noisy = corrupt(clean, setting, plan.seed, int(index))
-        noise = true_noise(clean, noisy, setting) if plan.oracle else estimate_noise(noisy)
+    for before, picture in zip(clean, pictures, strict=True):
+        noise = true_noise(before, picture, setting) if plan.oracle else estimate_noise(picture)
         name = choose_filter(noise, plan.choice)
         filter_fn = get_filter(name, plan.filter_set)
-        crops.append(prepare_thumbnail(noisy, card, filter_fn, noise.severity))
-        face_px = len(clean) / card.crop_scale  # the picture is the crop region already
+        crops.append(prepare_thumbnail(picture, card, filter_fn, noise.severity))
+        face_px = len(picture) / card.crop_scale  # the picture is the crop region already
         etas.append(residual_noise(noise, name, face_px, card, plan.filter_set, luma_gain=1.0))
         kinds.append(noise.kind)
         facts.append(about(noise))
