@@ -49,6 +49,14 @@ def stacked(pool: Pool) -> tuple[F32, I64, F32, F32]:
     return logits, np.tile(labels, len(outcomes)), eta, dark
 
 
+def calibrated(pool: Pool, temperature: tuple[float, float, float]) -> tuple[F32, I64]:
+    """Probabilities (S N, K) of a pool under a temperature (t0, t1, t2), and labels (S N,)."""
+    logits, labels, eta, dark = stacked(pool)
+    t0, t1, t2 = temperature
+    scaled = logits / np.exp(t0 + t1 * eta + t2 * dark)[:, None]
+    return np.asarray(softmax(scaled, axis=1), np.float32), labels
+
+
 def fitted_temperature(pool: Pool) -> tuple[float, float, float]:
     """The temperature that fits a pool best."""
     logits, labels, eta, dark = stacked(pool)
@@ -66,9 +74,7 @@ def calibration_figures(
         temperature: (t0, t1, t2).
         rng: resamples the pictures.
     """
-    logits, labels, eta, dark = stacked(pool)
-    t0, t1, t2 = temperature
-    p = softmax(logits / np.exp(t0 + t1 * eta + t2 * dark)[:, None], axis=1).astype(np.float32)
+    p, labels = calibrated(pool, temperature)
     confidence, right = p.max(1), p.argmax(1) == labels
     shape = (len(pool[0]), len(pool[1]))  # (S, N)
     low, high = calibration_interval(confidence.reshape(shape), right.reshape(shape), rng)

@@ -168,15 +168,20 @@ def chance_drift(maps: F32, rng: np.random.Generator) -> Mapping[str, tuple[F32,
     Returns:
         "unrelated" and "mean_map", each as `drift` returns it.
     """
-    chain = rng.permutation(len(maps))
-    partner = np.empty_like(chain)
-    partner[chain] = np.roll(chain, 1)
     unit, alive = unit_maps(maps)
     mean = unit.sum(0) / max(1, int(alive.sum()))  # those that say nothing are 0
     return {
-        "unrelated": drift(maps, maps[partner]),
+        "unrelated": drift(maps, maps[partners(len(maps), rng)]),
         "mean_map": drift(maps, np.broadcast_to(mean, (len(maps), *mean.shape))),
     }
+
+
+def partners(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """For each of n images (2 at least) another one, int64 (n,); each is taken once."""
+    chain = rng.permutation(n)
+    partner = np.empty_like(chain)
+    partner[chain] = np.roll(chain, 1)
+    return partner
 
 
 def robustness_auc(levels: Sequence[float], values: Sequence[float]) -> float:
