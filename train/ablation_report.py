@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from train.arms import ARMS, COMPARED, SEEDS, Arm
 from train.metrics import paired_difference, unpack
 from train.robustness import NOISY
-from train.robustness_report import TITLES
+from train.robustness_tables import TITLES
 from train.tables import Table, figure, percent
 
 Known = Mapping[str, Any]

@@ -8,7 +8,7 @@ import numpy as np
 
 from train.fault_report import by_name
 from train.metrics import PAPER
-from train.robustness_report import SHOWN_CAM
+from train.robustness_tables import SHOWN_CAM
 from train.tables import Table
 
 Results = Mapping[str, Any]  # by the measurement's name: "evaluate", "baseline", "faults", ...

@@ -19,6 +19,7 @@ from fervid.errors import CardError, ModelLoadError
 from fervid.filters import PAPER_CHOICE, FilterName
 from fervid.network import ExpressionNet
 from fervid.records import NOISE_KINDS
+from train.cam_quality import work as follow_work
 from train.data import CLASSES, Split, load_fer2013
 from train.fault_report import measure_faults
 from train.fault_report import work as fault_work
@@ -30,6 +31,9 @@ from train.in_frame import (
     in_frame_tables,
     measure_in_frame,
 )
+from train.maps import IMAGES as MAP_IMAGES
+from train.maps import measure_maps
+from train.maps import work as map_work
 from train.options import EvaluateOptions
 from train.results import protocol, write
 from train.robustness import Plan, Tell
@@ -83,8 +87,7 @@ def _thumbnails(
     options: EvaluateOptions,
     stderr: Console,
 ) -> tuple[dict[str, Any], list[Table]]:
-    weights = options.torch_model or _own_weights(model, backend.card)
-    net = _torch_net(model, backend.card, weights) if weights else None
+    weights, net = _in_torch(model, backend.card, options)
     of = "the model itself"
     if weights and weights != model:
         of = f"{weights.name}, the fp16 weights that {model.name} was made from"
@@ -93,6 +96,19 @@ def _thumbnails(
     with _progress(work(chosen, probe), stderr) as tell:
         plan = _plan(backend.card, options)
         return measure_thumbnails(backend, splits, chosen, plan, probe, tell)
+
+
+def _maps(
+    model: Path,
+    backend: Backend,
+    splits: Mapping[str, Split],
+    options: EvaluateOptions,
+    stderr: Console,
+) -> tuple[dict[str, Any], list[Table]]:
+    options = dataclasses.replace(options, limit=options.limit or MAP_IMAGES)
+    chosen, (_, net) = _chosen(splits, options), _in_torch(model, backend.card, options)
+    with _progress(map_work(chosen, follow_work(1), net is not None), stderr) as tell:
+        return measure_maps(backend, net, splits, chosen, _plan(backend.card, options), tell)
 
 
 def _faults(
@@ -111,6 +127,14 @@ def _faults(
 def _chosen(splits: Mapping[str, Split], options: EvaluateOptions) -> dict[str, I64]:
     names = ("public", "private") if options.split == "both" else (options.split,)
     return {n: choose(len(splits[n][1]), options.limit, options.seed) for n in names}
+
+
+def _in_torch(
+    model: Path, card: ModelCard, options: EvaluateOptions
+) -> tuple[Path | None, ExpressionNet | None]:
+    """The weights in torch, and their file; None where they are not at hand."""
+    weights = options.torch_model or _own_weights(model, card)
+    return weights, _torch_net(model, card, weights) if weights else None
 
 
 def _own_weights(model: Path, card: ModelCard) -> Path | None:
@@ -157,7 +181,7 @@ def _in_frame(
     return figures, in_frame_tables(figures)
 
 
-_MEASURED = {"evaluate": _thumbnails, "in-frame": _in_frame, "faults": _faults}
+_MEASURED = {"evaluate": _thumbnails, "in-frame": _in_frame, "faults": _faults, "maps": _maps}
 
 
 @contextmanager

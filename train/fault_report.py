@@ -13,7 +13,7 @@ from train.data import Split, leaked
 from train.faults import MIXTURES, TRAINED, camera_noise, held_out
 from train.metrics import accuracy_interval, drift, pack, paired_difference
 from train.robustness import CLEAN, Outcome, Plan, Setting, Tell, measure
-from train.robustness_report import SHOWN_CAM, TITLES
+from train.robustness_tables import SHOWN_CAM, TITLES
 from train.tables import Table, figure, percent
 
 I64 = NDArray[np.int64]

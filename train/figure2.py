@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import matplotlib as mpl
 import numpy as np
+from numpy.typing import NDArray
 
 mpl.use("Agg")
 
@@ -23,6 +24,8 @@ from train.metrics import drift
 from train.robustness import SETTINGS, Plan, corrupt, prepare, run_model
 
 FACE = slice(62, 192), slice(160, 290)  # rows and columns of the portrait, framed as FER2013 is
+U8 = NDArray[np.uint8]
+
 SHOWN = ("clean", *MIDDLE.values())
 DPI = 110
 
@@ -35,8 +38,7 @@ def figure2(backend: Backend, plan: Plan, path: Path) -> Path:
         plan: how pictures reach the network.
         path: of the PNG file.
     """
-    face = cv2.cvtColor(np.ascontiguousarray(astronaut()[FACE]), cv2.COLOR_RGB2GRAY)
-    face = np.asarray(cv2.resize(face, (48, 48), interpolation=cv2.INTER_AREA), np.uint8)
+    face = portrait()
     settings = [setting for setting in SETTINGS if setting.name in SHOWN]
     figure, axes = plt.subplots(
         len(settings), 2 + len(CAM_NAMES), figsize=(10, 7.4), layout="constrained"
@@ -66,6 +68,14 @@ def figure2(backend: Backend, plan: Plan, path: Path) -> Path:
     return path
 
 
+def portrait() -> U8:
+    """The face, uint8 (48, 48)."""
+    rgb = np.ascontiguousarray(astronaut()[FACE])  # type: ignore[no-untyped-call]
+    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(gray, (48, 48), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def _heat(cams: F32, px: int) -> F32:
     """Maps (1, h, w) as fervid shows them, (px, px)."""
-    return aligned(HeatmapStream(0.0).update(cams, np.array([-1]), 0.0), px)[0]
+    heat = HeatmapStream(0.0).update(cams, np.array([-1]), 0.0)
+    return np.asarray(aligned(heat, px)[0], np.float32)

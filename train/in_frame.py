@@ -24,7 +24,7 @@ from fervid.records import F32, Frame, FrameResult
 from train.h264 import last_coded
 from train.metrics import accuracy_interval
 from train.robustness import SETTINGS, Setting, Tell, corrupt
-from train.robustness_report import TITLES
+from train.robustness_tables import TITLES
 from train.tables import Table, percent
 
 U8 = NDArray[np.uint8]

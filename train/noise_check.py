@@ -38,7 +38,7 @@ from train.noise_tables import check_tables, write_results
 from train.noise_tally import WIDE, Estimate, condition_figures, material_figures
 from train.options import RESULTS
 from train.robustness import SETTINGS
-from train.robustness_report import TITLES
+from train.robustness_tables import TITLES
 from train.thumbnails import choose
 
 U8 = NDArray[np.uint8]

@@ -9,7 +9,7 @@ from fervid.errors import DataError
 from fervid.records import NOISE_KINDS
 from train.metrics import rounded
 from train.noise_bars import bars_table, smoothed_noisy
-from train.robustness_report import TITLES
+from train.robustness_tables import TITLES
 from train.tables import Table, figure
 
 ANSWERS = tuple(f"{kind} %" for kind in NOISE_KINDS)

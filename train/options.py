@@ -17,10 +17,12 @@ class EvaluateOptions:
     Attributes:
         in_frame: Put the faces into video frames and measure the whole pipeline.
         faults: Measure under the faults of poor video instead of the paper's noises.
+        maps: Measure how good the heatmaps are: deletion, insertion, response, sanity checks.
         extra: Folder with real_noise/, the PolyU pictures; the folder that the data lie in by
             default.
         split: Test images; in frames "both" means PrivateTest.
-        limit: Measure a seeded choice of so many images of a split; in frames 300 by default.
+        limit: Measure a seeded choice of so many images of a split; in frames 300 by default, of
+            heatmaps 400.
         out: Folder of the results.
         seed: Seed of the noise and of every choice.
         filter: Filter; auto chooses by the kind of noise.
@@ -32,6 +34,7 @@ class EvaluateOptions:
 
     in_frame: bool = False
     faults: bool = False
+    maps: bool = False
     extra: Path | None = None
     split: Literal["public", "private", "both"] = "both"
     limit: int | None = None
@@ -44,8 +47,10 @@ class EvaluateOptions:
     snr_images: int = 500
 
     def __post_init__(self) -> None:
-        if self.faults and self.in_frame:
-            raise ConfigError("--faults and --in-frame are two measurements; give one.", "faults")
+        asked = [name for name in ("in_frame", "faults", "maps") if getattr(self, name)]
+        if len(asked) > 1:
+            flags = " and ".join("--" + name.replace("_", "-") for name in asked)
+            raise ConfigError(f"{flags} are different measurements; give one.", asked[-1])
         for name in ("limit", "snr_images"):
             value = getattr(self, name)
             if value is not None and value < 1:

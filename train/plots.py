@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from train.bars import Results, noisy
 from train.fault_report import PEER
 from train.metrics import PAPER
-from train.robustness_report import SHOWN_CAM
+from train.robustness_tables import SHOWN_CAM
 
 KINDS = {"gaussian": "Gaussian, sigma", "salt_pepper": "salt-and-pepper", "speckle": "speckle"}
 OURS, BASE, OTHER, THEIRS = "#0b6e4f", "#b5651d", "#777777", "#3b5b92"

@@ -15,10 +15,12 @@ TITLES = {
     "evaluate": "Evaluation",
     "in-frame": "Faces in video frames",
     "faults": "Faults of poor video",
+    "maps": "Heatmaps",
 }
 SAID = (
     "in_frame",
     "faults",
+    "maps",
     "split",
     "limit",
     "seed",
@@ -31,7 +33,8 @@ SAID = (
 
 def protocol(options: EvaluateOptions) -> str:
     """Which measurement it is; the first part of the files' name."""
-    return "in-frame" if options.in_frame else "faults" if options.faults else "evaluate"
+    flags = {"in-frame": options.in_frame, "faults": options.faults, "maps": options.maps}
+    return next((name for name, asked in flags.items() if asked), "evaluate")
 
 
 def _about(model: Path, card: ModelCard) -> dict[str, Any]:

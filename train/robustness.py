@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fervid.backends import Backend
@@ -19,11 +18,9 @@ from fervid.corruptions import CORRUPTIONS, PAPER_LEVELS, Corruption
 from fervid.crops import normalise, prepare_thumbnail, residual_noise
 from fervid.filters import PAPER_CHOICE, FilterName, FilterSet, choose_filter, get_filter
 from fervid.labels import darkness
-from fervid.network import ExpressionNet
 from fervid.noise import estimate_noise
 from fervid.records import F32, NOISE_KINDS, ModelOutput, Noise, NoiseKind
 from train.augment import about
-from train.metrics import snr_db
 from train.noise_report import rms
 
 U8 = NDArray[np.uint8]
@@ -87,13 +84,13 @@ class Prepared:
     """N pictures as the network gets them.
 
     crops uint8 (N, S, S), eta float32 (N,), kinds: N noise kinds as taken by the path; about
-    float32 (N, 6): what the path knows of each picture, `augment.about`.
+    float32 (N, 6): what the path knows of each picture, `augment.about`; empty where nobody asks.
     """
 
     crops: U8
     eta: F32
     kinds: tuple[str, ...]
-    about: F32
+    about: F32 = field(default_factory=lambda: np.zeros((0, 6), np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +171,7 @@ def prepare_pictures(
 def run_model(backend: Backend, prepared: Prepared, target: I64, tell: Tell) -> ModelOutput:
     """Run prepared pictures through a backend, batch by batch; target int64 (N,)."""
     parts = []
-    for part in _batches(len(target)):
+    for part in batches(len(target)):
         images = normalise(prepared.crops[part], backend.card)
         parts.append(backend.run(images, prepared.eta[part], target[part]))
         tell("", part.stop - part.start)
@@ -184,7 +181,8 @@ def run_model(backend: Backend, prepared: Prepared, target: I64, tell: Tell) -> 
     return ModelOutput(logits, maps, cams)
 
 
-def _batches(n: int) -> Iterator[slice]:
+def batches(n: int) -> Iterator[slice]:
+    """Slices of at most BATCH of n pictures."""
     for start in range(0, n, BATCH):
         yield slice(start, min(n, start + BATCH))
 
@@ -223,46 +221,3 @@ def measure(
             Outcome(setting, output.logits, output.cams, prepared.eta, dark, prepared.kinds)
         )
     return outcomes
-
-
-def features(net: ExpressionNet, prepared: Prepared, card: ModelCard) -> Mapping[str, F32]:
-    """Activations of layer3 and layer4, float32 (N, C, h, w) each."""
-    found: dict[str, list[F32]] = {"layer3": [], "layer4": []}
-    with torch.inference_mode():
-        for part in _batches(len(prepared.eta)):
-            x = torch.from_numpy(normalise(prepared.crops[part], card))
-            layer3 = net.early(x, torch.from_numpy(prepared.eta[part]))
-            found["layer3"].append(layer3.numpy())
-            found["layer4"].append(net.layer4(layer3).numpy())
-    return {name: np.concatenate(parts) for name, parts in found.items()}
-
-
-def feature_snr(
-    net: ExpressionNet, images: U8, indices: I64, plan: Plan, tell: Tell
-) -> dict[str, dict[str, float]]:
-    """SNR in dB of layer3 and layer4 under each noisy setting, the mean over images.
-
-    Args:
-        net: in eval mode.
-        images: uint8 (M, 48, 48), a whole split.
-        indices: int64 (N,), which of them.
-        plan: how they reach the network.
-        tell: is told of progress.
-
-    Returns:
-        Setting's name -> {"layer3", "layer3_centred", "layer4", "layer4_centred"}.
-    """
-    clean = features(net, prepare(images, indices, CLEAN, plan), plan.card)
-    table: dict[str, dict[str, float]] = {}
-    for setting in NOISY:
-        tell(f"features, {setting.name}", 0)
-        noisy = features(net, prepare(images, indices, setting, plan), plan.card)
-        table[setting.name] = {
-            layer + ("_centred" if centred else ""): float(
-                snr_db(clean[layer], noisy[layer], centred=centred).mean()
-            )
-            for layer in clean
-            for centred in (False, True)
-        }
-        tell("", len(indices))
-    return table

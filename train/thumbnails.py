@@ -18,15 +18,18 @@ from train.calibration_report import (
     halves,
 )
 from train.data import Split, leaked
-from train.robustness import CLEAN, DARK, NOISY, SETTINGS, Plan, Tell, feature_snr, measure
-from train.robustness_report import (
+from train.feature_snr import feature_snr
+from train.robustness import CLEAN, DARK, NOISY, SETTINGS, Plan, Tell, measure
+from train.robustness_report import split_figures
+from train.robustness_tables import (
     TITLES,
     accuracy_table,
+    class_table,
     drift_table,
     kinds_table,
     snr_table,
-    split_figures,
 )
+from train.selective_report import selective_figures, selective_table
 from train.tables import Table
 
 I64 = NDArray[np.int64]
@@ -95,10 +98,21 @@ def measure_thumbnails(
         parts[name]["snr"] = _snr(probe, images, at, plan, tell)
         pools[name] = ours, labels[at]
     rows = _calibration(backend, splits, chosen, pools, plan, tell)
-    makers = (kinds_table, accuracy_table, drift_table, snr_table)
+    makers = (kinds_table, accuracy_table, class_table, drift_table, snr_table)
     tables = [make(name, parts[name]) for name in parts for make in makers]
     tables += [calibration_table(rows)] if rows else []
-    return {"splits": parts, "calibration": rows}, tables
+    if not rows:
+        return {"splits": parts, "calibration": rows}, tables
+    name = "private" if "private" in pools else "public"
+    sure = _selective(pools[name], plan)
+    tables.append(selective_table(f"{TITLES[name]}: answering only when sure", sure))
+    return {"splits": parts, "calibration": rows, "selective": sure}, tables
+
+
+def _selective(pool: Pool, plan: Plan) -> list[dict[str, Any]]:
+    """Risk and coverage under the card's temperature and threshold."""
+    card, rng = plan.card, np.random.default_rng(plan.seed)
+    return selective_figures(pool, card.temperature, card.uncertain_below, rng)
 
 
 def _snr(
@@ -134,9 +148,10 @@ def _calibration(
         whose["fitted"] = fitted_temperature(([*fit[0], *dark], fit[1]))
         del held[TITLES["public"]]
         held[f"{TITLES['public']}, second half"] = rest
+    pairs = {**held, **{f"{name}, clean": (pool[0][:1], pool[1]) for name, pool in held.items()}}
     return [
-        {"pool": pool, "whose": name}
-        | calibration_figures(held[pool], temperature, np.random.default_rng(plan.seed))
-        for pool in held
-        for name, temperature in whose.items()
+        {"pool": name, "whose": which}
+        | calibration_figures(pool, temperature, np.random.default_rng(plan.seed))
+        for name, pool in pairs.items()
+        for which, temperature in whose.items()
     ]

@@ -11,7 +11,7 @@ from train import evaluate as evaluation
 from train import results
 from train.data import CLASSES
 from train.options import EvaluateOptions
-from train.robustness_report import snr_table
+from train.robustness_tables import snr_table
 
 CARD = ModelCard(name="t", classes=CLASSES, input_px=48)
 
