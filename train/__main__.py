@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from fervid.errors import ConfigError, FervidError
-from train.options import RESULTS, EvaluateOptions
+from train.options import RESULTS, EvaluateOptions, ReportOptions
 
 app = App(
     name="python -m train",
@@ -19,6 +19,7 @@ app = App(
     result_action="return_value",
 )
 
+MODEL = Path(__file__).parents[1] / "fervid" / "models" / "fervid-int8.onnx"
 PAGE = 160  # columns of tables in a file or a pipe
 
 
@@ -89,6 +90,27 @@ def evaluate(
     from train.evaluate import evaluate as run
 
     _written(run(model, data, options or EvaluateOptions(), _page(), Console(stderr=True)))
+
+
+@app.command
+def report(
+    *,
+    data: Path,
+    model: Path = MODEL,
+    options: Annotated[ReportOptions, Parameter(name="*")] = REPORT,
+) -> None:
+    """Measure everything that is said of the model, and write docs/results/report.md.
+
+    What is measured already, of these very weights, is kept.
+
+    Args:
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        model: the .onnx file; its .safetensors is looked for beside it.
+        options: what the report is of.
+    """
+    from train.report import report as run
+
+    _written(run(model, data, options or ReportOptions(), _page(), Console(stderr=True)))
 
 
 @app.command

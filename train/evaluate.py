@@ -94,7 +94,7 @@ def _thumbnails(
     probe = Probe(net, options.snr_images, of)
     chosen = _chosen(splits, options)
     with _progress(work(chosen, probe), stderr) as tell:
-        plan = _plan(backend.card, options)
+        plan = usual_plan(backend.card, options)
         return measure_thumbnails(backend, splits, chosen, plan, probe, tell)
 
 
@@ -108,7 +108,7 @@ def _maps(
     options = dataclasses.replace(options, limit=options.limit or MAP_IMAGES)
     chosen, (_, net) = _chosen(splits, options), _in_torch(model, backend.card, options)
     with _progress(map_work(chosen, follow_work(1), net is not None), stderr) as tell:
-        return measure_maps(backend, net, splits, chosen, _plan(backend.card, options), tell)
+        return measure_maps(backend, net, splits, chosen, usual_plan(backend.card, options), tell)
 
 
 def _faults(
@@ -121,7 +121,9 @@ def _faults(
     chosen = _chosen(splits, options)
     extra = cast(Path, options.extra)
     with _progress(fault_work(extra, chosen), stderr) as tell:
-        return measure_faults(backend, splits, chosen, _plan(backend.card, options), extra, tell)
+        return measure_faults(
+            backend, splits, chosen, usual_plan(backend.card, options), extra, tell
+        )
 
 
 def _chosen(splits: Mapping[str, Split], options: EvaluateOptions) -> dict[str, I64]:
@@ -154,7 +156,7 @@ def _torch_net(model: Path, card: ModelCard, weights: Path) -> ExpressionNet:
     return net
 
 
-def _plan(card: ModelCard, options: EvaluateOptions) -> Plan:
+def usual_plan(card: ModelCard, options: EvaluateOptions) -> Plan:
     """The path that `Pipeline` takes: the card's filters, or the one that was asked for."""
     choice: dict[str, FilterName]
     if options.filter == "auto":

@@ -56,3 +56,19 @@ class EvaluateOptions:
             if value is not None and value < 1:
                 option = "--" + name.replace("_", "-")
                 raise ConfigError(f"{option} must be at least 1, not {value}.", name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions:
+    """What the report is of.
+
+    Attributes:
+        baseline: The clean-trained network of the same budget; without it the baseline's files are
+            used where they are.
+        out: Folder of the results.
+        fresh: Measure again what is measured already.
+    """
+
+    baseline: Path | None = None
+    out: Path = RESULTS
+    fresh: bool = False

@@ -1,0 +1,93 @@
+"""The bars and the page: computed from results' files, and honest about what is missing."""
+
+import hashlib
+import json
+
+import pytest
+
+from train.bars import GROUPS, Bar, bar_table
+from train.options import EvaluateOptions, ReportOptions
+from train.report import Part, render
+from train.robustness import SETTINGS
+from train.robustness_tables import SHOWN_CAM
+
+
+def rows(clean, noisy, moved):
+    return [
+        {
+            "name": s.name,
+            "kind": s.kind,
+            "level": s.level,
+            "accuracy": noisy if s.level else clean,
+            "dc": {SHOWN_CAM: {"ssim": moved if s.level else 0.0}},
+        }
+        for s in SETTINGS
+    ]
+
+
+def results(clean, noisy, moved):
+    chance = {SHOWN_CAM: {"unrelated": {"ssim": 0.6}, "mean_map": {"ssim": 0.4}}}
+    part = {"estimated": {"settings": rows(clean, noisy, moved)}, "dc_chance": chance, "snr": None}
+    about = {"name": "m", "precision": "int8", "input_px": 48, "sha256": "x", "file": "m.onnx"}
+    return {"model": about, "splits": {"private": part}, "calibration": []}
+
+
+def test_a_bar_says_by_how_much_it_is_missed():
+    assert Bar("a", 7.4, 8, 6).row()[-1] == "met"
+    assert Bar("a", 5.9, 8, 6).row()[-1] == "aim met"
+    assert Bar("a", 9.3, 8, 6).row()[-1] == "missed by 1.3"
+    assert Bar("a", 66.5, 68, 70, least=True).row()[-1] == "missed by 1.5"
+    assert Bar("a", 68.5, 68, 70, least=True).row()[-1] == "met"
+    assert Bar("a", 70.0, 68, 70, least=True).row()[-1] == "aim met"
+    assert Bar("a", None, 68, least=True).row()[1:] == ("not measured", ">= 68", "-", "-")
+
+
+def test_bars_are_differences_of_the_files():
+    known = {"evaluate": results(0.70, 0.64, 0.1), "baseline": results(0.71, 0.30, 0.5)}
+    said = {row[0]: row for row in bar_table(known).rows}
+    assert said["clean accuracy, %"][1:] == ("70.0", ">= 68", ">= 70", "aim met")
+    assert said["gaussian 0.2: points below clean"][1] == "6.0"
+    assert said["gaussian 0.2: points over the baseline"][1] == "34.0"
+    assert said["clean points lost to robustness"][1] == "1.0"
+    assert said[f"speckle 0.06: DC of {SHOWN_CAM}"][1] == "0.100"
+    assert said["gaussian 0.2: DC below the baseline's"][1] == "0.400"
+    assert said["SNR of layer4, dB over the baseline"][1] == "not measured"
+
+
+def test_nothing_measured_says_nothing():
+    assert [bar for bars in GROUPS for bar in bars({})] == []
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """A model's file and what was measured of it."""
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"weights")
+    part = Part("evaluate", model, EvaluateOptions(split="private", out=tmp_path))
+    return part, model
+
+
+def test_figures_of_other_weights_are_not_shown(measured):
+    part, model = measured
+    assert part.known() is None
+    found = results(0.7, 0.6, 0.2)
+    part.file.write_text(json.dumps(found))
+    assert part.known() is None
+    found["model"]["sha256"] = hashlib.sha256(b"weights").hexdigest()
+    part.file.write_text(json.dumps(found))
+    assert part.known() == found
+    model.write_bytes(b"other weights")
+    assert part.known() is None
+
+
+def test_the_page_is_made_of_the_files_alone(measured, tmp_path):
+    part, model = measured
+    found = results(0.7, 0.6, 0.2)
+    found["model"]["sha256"] = hashlib.sha256(b"weights").hexdigest()
+    part.file.write_text(json.dumps(found))
+    page, *pictures = render(model, ReportOptions(out=tmp_path))
+    text = page.read_text()
+    assert "| clean accuracy, % | 70.0 |" in text
+    assert "The ablation is not measured yet" in text
+    assert {path.name for path in pictures} == {"accuracy.png", "drift.png"}
+    assert all(path.stat().st_size > 5000 for path in pictures)
