@@ -54,19 +54,30 @@ def evaluate(
         ModelError: the model cannot be loaded, or knows other classes than FER2013.
         DataError: FER2013 cannot be read, or the results cannot be written.
     """
+    with open_model(model) as backend:
+        measured = _in_frame if options.in_frame else _thumbnails
+        figures, tables = measured(model, backend, load_fer2013(data), options, stderr)
+    for table in tables:
+        stdout.print(table.rich())
+    about = {"model": about_model(model, backend.card), "options": _said(options)}
+    return _write(model, about | figures, tables, options)
+
+
+@contextmanager
+def open_model(model: Path) -> Iterator[Backend]:
+    """A model that knows FER2013's classes; closed at the end.
+
+    Raises:
+        ModelError: it cannot be loaded, or knows other classes.
+    """
     backend = open_backend(model)
     try:
         if backend.card.classes != CLASSES:
             known = ", ".join(backend.card.classes)
             raise CardError(f"{model} knows other classes than FER2013: {known}.")
-        measured = _in_frame if options.in_frame else _thumbnails
-        figures, tables = measured(model, backend, load_fer2013(data), options, stderr)
+        yield backend
     finally:
         backend.close()
-    for table in tables:
-        stdout.print(table.rich())
-    about = {"model": _about(model, backend.card), "options": _said(options)}
-    return _write(model, about | figures, tables, options)
 
 
 def _thumbnails(
@@ -84,8 +95,8 @@ def _thumbnails(
     probe = Probe(net, options.snr_images, of)
     names = ("public", "private") if options.split == "both" else (options.split,)
     chosen = {n: choose(len(splits[n][1]), options.limit, options.seed) for n in names}
-    with _progress(work(chosen, probe), stderr) as tell:
-        plan = _plan(backend.card, options)
+    with progress(work(chosen, probe), stderr) as tell:
+        plan = deployed_plan(backend.card, options)
         return measure_thumbnails(backend, splits, chosen, plan, probe, tell)
 
 
@@ -106,7 +117,7 @@ def _torch_net(model: Path, card: ModelCard, weights: Path) -> ExpressionNet:
     return net
 
 
-def _plan(card: ModelCard, options: EvaluateOptions) -> Plan:
+def deployed_plan(card: ModelCard, options: EvaluateOptions) -> Plan:
     """The path that `Pipeline` takes: the card's filters, or the one that was asked for."""
     choice: dict[str, FilterName]
     if options.filter == "auto":
@@ -127,14 +138,14 @@ def _in_frame(
     at = choose(len(splits[name][1]), options.limit or IN_FRAME_FACES, options.seed)
     filters = FilterConfig(filter=options.filter, filter_set=options.filter_set)
     config = RunConfig(filter=filters, faces=FaceConfig(detector=options.detector))
-    with _progress(len(SIZES_PX) * len(FRAME_SETTINGS) * len(at), stderr) as tell:
+    with progress(len(SIZES_PX) * len(FRAME_SETTINGS) * len(at), stderr) as tell:
         cells = measure_in_frame(backend, Subjects(*splits[name], at, options.seed), config, tell)
     figures = in_frame_figures(cells, name)
     return figures, in_frame_tables(figures)
 
 
 @contextmanager
-def _progress(total: int, stderr: Console) -> Iterator[Tell]:
+def progress(total: int, stderr: Console) -> Iterator[Tell]:
     """A bar with the time left; where stderr is no terminal, a line for each thing begun."""
     bar = Progress(
         TextColumn("{task.description}"),
@@ -158,7 +169,7 @@ def _progress(total: int, stderr: Console) -> Iterator[Tell]:
         yield tell
 
 
-def _about(model: Path, card: ModelCard) -> dict[str, Any]:
+def about_model(model: Path, card: ModelCard) -> dict[str, Any]:
     """What the results are of."""
     return {
         "file": model.name,
@@ -207,12 +218,23 @@ def _write(
         f"Made by `python -m train evaluate`; {said}. Model {about['name']}, "
         f"{about['precision']}, {about['input_px']} px, SHA-256 `{about['sha256']}`."
     )
+    return write_results(options.out, stem, figures, head, tables)
+
+
+def write_results(
+    out: Path, stem: str, figures: Mapping[str, Any], head: str, tables: Sequence[Table]
+) -> list[Path]:
+    """Write `<stem>.json` with rounded figures and `<stem>.md` with a head and tables.
+
+    Raises:
+        DataError: they cannot be written.
+    """
     text = "\n\n".join([head, *(table.markdown() for table in tables)]) + "\n"
-    files = [options.out / f"{stem}{suffix}" for suffix in (".json", ".md")]
+    files = [out / f"{stem}{suffix}" for suffix in (".json", ".md")]
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
         files[0].write_text(json.dumps(rounded(figures), indent=1) + "\n", encoding="utf-8")
         files[1].write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DataError(f"The results cannot be written to {options.out} ({error}).") from error
+        raise DataError(f"The results cannot be written to {out} ({error}).") from error
     return files

@@ -6,7 +6,7 @@ what runs in fervid: noise estimate, filter, crop, eta, network. "Oracle kind" p
 in the place of the estimate.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -138,15 +138,30 @@ def prepare(images: U8, indices: I64, setting: Setting, plan: Plan) -> Prepared:
         setting: what is done to them.
         plan: how.
     """
+    noisy = [corrupt(images[i], setting, plan.seed, int(i)) for i in indices]
+    if not plan.oracle:
+        return prepare_pictures(noisy, plan)
+    pairs = zip(indices, noisy, strict=True)
+    return prepare_pictures(noisy, plan, [true_noise(images[i], x, setting) for i, x in pairs])
+
+
+def prepare_pictures(
+    pictures: Sequence[U8], plan: Plan, truth: Sequence[Noise] | None = None
+) -> Prepared:
+    """Bring grey faces that are framed already, uint8 (n, n), to the network as fervid does.
+
+    Args:
+        pictures: N of them, as they come from the camera; they may differ in size.
+        plan: how.
+        truth: the noise of each; None estimates it.
+    """
     card, crops, etas, kinds = plan.card, [], [], []
-    for index in indices:
-        clean = images[index]
-        noisy = corrupt(clean, setting, plan.seed, int(index))
-        noise = true_noise(clean, noisy, setting) if plan.oracle else estimate_noise(noisy)
+    noises = map(estimate_noise, pictures) if truth is None else truth
+    for picture, noise in zip(pictures, noises, strict=True):
         name = choose_filter(noise, plan.choice)
         filter_fn = get_filter(name, plan.filter_set)
-        crops.append(prepare_thumbnail(noisy, card, filter_fn, noise.severity))
-        face_px = len(clean) / card.crop_scale  # the picture is the crop region already
+        crops.append(prepare_thumbnail(picture, card, filter_fn, noise.severity))
+        face_px = len(picture) / card.crop_scale  # the picture is the crop region already
         etas.append(residual_noise(noise, name, face_px, card, plan.filter_set, luma_gain=1.0))
         kinds.append(noise.kind)
     eta = np.minimum(np.array(etas, np.float32), np.float32(card.eta_max))
