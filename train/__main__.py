@@ -3,15 +3,15 @@
 import logging
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from rich.console import Console
 
 from fervid.errors import ConfigError, FervidError
-from train.options import RESULTS, EvaluateOptions, ReportOptions
+from train.measuring import app as measuring
+from train.measuring import written
+from train.options import RESULTS
 
 app = App(
     name="python -m train",
@@ -19,8 +19,8 @@ app = App(
     result_action="return_value",
 )
 
-MODEL = Path(__file__).parents[1] / "fervid" / "models" / "fervid-int8.onnx"
-PAGE = 160  # columns of tables in a file or a pipe
+
+app.update(measuring)
 
 
 def _runs() -> Path:
@@ -72,48 +72,6 @@ def fit(  # noqa: PLR0913  a command line has many options
 
 
 @app.command
-def evaluate(
-    model: Path,
-    *,
-    data: Path,
-    options: Annotated[EvaluateOptions | None, Parameter(name="*")] = None,
-) -> None:
-    """Measure a model on FER2013's test images: clean and under the paper's nine noise settings.
-
-    Prints tables and writes them as JSON and Markdown.
-
-    Args:
-        model: an .onnx or .safetensors file with a card.
-        data: FER2013: the zip, the unpacked folder or the CSV.
-        options: what is measured, and how.
-    """
-    from train.evaluate import evaluate as run
-
-    _written(run(model, data, options or EvaluateOptions(), _page(), Console(stderr=True)))
-
-
-@app.command
-def report(
-    *,
-    data: Path,
-    model: Path = MODEL,
-    options: Annotated[ReportOptions, Parameter(name="*")] = REPORT,
-) -> None:
-    """Measure everything that is said of the model, and write docs/results/report.md.
-
-    What is measured already, of these very weights, is kept.
-
-    Args:
-        data: FER2013: the zip, the unpacked folder or the CSV.
-        model: the .onnx file; its .safetensors is looked for beside it.
-        options: what the report is of.
-    """
-    from train.report import report as run
-
-    _written(run(model, data, options or ReportOptions(), _page(), Console(stderr=True)))
-
-
-@app.command
 def release(
     recipe: str, out: Path, *, data: Path, runs: Path | None = None, images: int = 600
 ) -> None:
@@ -133,7 +91,7 @@ def release(
     plan = load_recipe(recipe)
     resume = (runs or _runs()) / plan.name / "resume.pt"
     run(plan, resume, load_fer2013(data), out, images)
-    _written([out])
+    written([out])
 
 
 @app.command
@@ -150,7 +108,7 @@ def ablate(*, data: Path, minutes: float = 140, runs: Path | None = None) -> Non
     from train.data import load_fer2013
 
     done = run(load_fer2013(data), runs or _runs(), RESULTS, minutes)
-    _written(write_ablation(RESULTS))
+    written(write_ablation(RESULTS))
     if not done:
         print("train: not all arms are measured yet; the same command goes on.", file=sys.stderr)
 
@@ -166,58 +124,6 @@ def noise(*, data: Path, seed: int = 0) -> None:
     from train.noise_fit import main_noise
 
     main_noise(data, seed=seed)
-
-
-@app.command
-def noise_check(
-    *,
-    data: Path,
-    extra: Path | None = None,
-    limit: int | None = None,
-    out: Path = RESULTS,
-    seed: int = 0,
-) -> None:
-    """Check the noise estimator on held-out pictures, real clips and real camera noise.
-
-    Args:
-        data: FER2013: the zip, the unpacked folder or the CSV.
-        extra: folder of clips/, groups/ and real_noise/; by default the one that the data lie in.
-        limit: measure so many pictures of each kind of material.
-        out: folder of the results.
-        seed: of the noise.
-    """
-    from train.noise_check import CheckOptions
-    from train.noise_check import noise_check as run
-
-    options = CheckOptions(extra=extra or data.parent, limit=limit, out=out, seed=seed)
-    _written(run(data, options, _page()))
-
-
-@app.command
-def noise_harm(
-    model: Path, *, data: Path, limit: int | None = None, out: Path = RESULTS, seed: int = 0
-) -> None:
-    """Measure the filter chosen by the noise against none, where the estimate may fail.
-
-    Args:
-        model: an .onnx or .safetensors file with a card.
-        data: FER2013: the zip, the unpacked folder or the CSV.
-        limit: measure a seeded choice of so many images.
-        out: folder of the results.
-        seed: of the noise and of every choice.
-    """
-    from train.noise_harm import noise_harm as run
-
-    _written(run(model, data, _page(), limit, out, seed))
-
-
-def _page() -> Console:
-    return Console(width=None if sys.stdout.isatty() else PAGE)
-
-
-def _written(files: Sequence[Path]) -> None:
-    said = f"written: {', '.join(map(str, files))}"
-    Console(stderr=True).print(said, highlight=False, soft_wrap=True)
 
 
 @app.command

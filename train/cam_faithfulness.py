@@ -18,7 +18,8 @@ from fervid.explain import aligned
 from fervid.network import ExpressionNet
 from fervid.records import CAM_NAMES
 from train.metrics import unit_maps
-from train.robustness import Prepared, Tell
+from train.robustness import Prepared
+from train.telling import Tell
 
 F64 = NDArray[np.float64]
 

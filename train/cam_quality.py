@@ -21,7 +21,8 @@ from fervid.explain import aligned
 from fervid.labels import calibrate
 from fervid.records import CAM_NAMES, F32, ModelOutput
 from train.metrics import drift, unit_maps
-from train.robustness import Prepared, Tell, run_model
+from train.robustness import Prepared, run_model
+from train.telling import Tell
 
 U8 = NDArray[np.uint8]
 I32 = NDArray[np.int32]

@@ -20,7 +20,8 @@ from fervid.card import ModelCard
 from fervid.network import ExpressionNet
 from fervid.records import CAM_NAMES, F32, ModelOutput
 from train.metrics import drift, partners, unit_maps
-from train.robustness import Prepared, Tell, run_model
+from train.robustness import Prepared, run_model
+from train.telling import Tell
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]

@@ -45,3 +45,22 @@ def map_drift(student: Tensor, teacher: Tensor, logits: Tensor) -> Tensor:
 def _standard(maps: Tensor) -> Tensor:
     var, mean = torch.var_mean(maps, (2, 3), correction=0, keepdim=True)
     return (maps - mean) * torch.rsqrt(var + FLAT)
+
+
+def distilled(
+    said: tuple[Tensor, Tensor],
+    wanted: tuple[Tensor, Tensor],
+    losses: Tensor,
+    weights: tuple[float, float],
+) -> Tensor:
+    """What is added to each picture's own loss, (B,).
+
+    Args:
+        said: logits (B, K) and class maps (B, K, h, w) of pictures with noise or faults.
+        wanted: the teacher's of the same pictures without.
+        losses: (B,), against the labels.
+        weights: of the teacher's answer, which is taken from the label's, and of its maps.
+    """
+    (logits, maps), (answer, places) = said, wanted
+    taught = weights[0] * (agreement(logits, answer) - losses)
+    return taught + weights[1] * map_drift(maps, places, answer)

@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fervid.backends import Backend, open_backend
 from fervid.card import ModelCard, sha256
@@ -36,8 +35,9 @@ from train.maps import measure_maps
 from train.maps import work as map_work
 from train.options import EvaluateOptions
 from train.results import protocol, write
-from train.robustness import Plan, Tell
+from train.robustness import Plan
 from train.tables import Table
+from train.telling import progress
 from train.thumbnails import Probe, choose, measure_thumbnails, work
 
 I64 = NDArray[np.int64]
@@ -64,20 +64,31 @@ def evaluate(
         ModelError: the model cannot be loaded, or knows other classes than FER2013.
         DataError: FER2013 cannot be read, or the results cannot be written.
     """
+    with open_model(model) as backend:
+        if options.extra is None:
+            options = dataclasses.replace(options, extra=data.parent)
+        measured = _MEASURED[protocol(options)]
+        figures, tables = measured(model, backend, load_fer2013(data), options, stderr)
+    for table in tables:
+        stdout.print(table.rich())
+    return write(model, backend.card, figures, tables, options)
+
+
+@contextmanager
+def open_model(model: Path) -> Iterator[Backend]:
+    """A model that knows FER2013's classes; closed at the end.
+
+    Raises:
+        ModelError: it cannot be loaded, or knows other classes.
+    """
     backend = open_backend(model)
     try:
         if backend.card.classes != CLASSES:
             known = ", ".join(backend.card.classes)
             raise CardError(f"{model} knows other classes than FER2013: {known}.")
-        if options.extra is None:
-            options = dataclasses.replace(options, extra=data.parent)
-        measured = _MEASURED[protocol(options)]
-        figures, tables = measured(model, backend, load_fer2013(data), options, stderr)
+        yield backend
     finally:
         backend.close()
-    for table in tables:
-        stdout.print(table.rich())
-    return write(model, backend.card, figures, tables, options)
 
 
 def _thumbnails(
@@ -93,8 +104,8 @@ def _thumbnails(
         of = f"{weights.name}, the fp16 weights that {model.name} was made from"
     probe = Probe(net, options.snr_images, of)
     chosen = _chosen(splits, options)
-    with _progress(work(chosen, probe), stderr) as tell:
-        plan = usual_plan(backend.card, options)
+    with progress(work(chosen, probe), stderr) as tell:
+        plan = deployed_plan(backend.card, options)
         return measure_thumbnails(backend, splits, chosen, plan, probe, tell)
 
 
@@ -107,8 +118,10 @@ def _maps(
 ) -> tuple[dict[str, Any], list[Table]]:
     options = dataclasses.replace(options, limit=options.limit or MAP_IMAGES)
     chosen, (_, net) = _chosen(splits, options), _in_torch(model, backend.card, options)
-    with _progress(map_work(chosen, follow_work(1), net is not None), stderr) as tell:
-        return measure_maps(backend, net, splits, chosen, usual_plan(backend.card, options), tell)
+    with progress(map_work(chosen, follow_work(1), net is not None), stderr) as tell:
+        return measure_maps(
+            backend, net, splits, chosen, deployed_plan(backend.card, options), tell
+        )
 
 
 def _faults(
@@ -120,9 +133,9 @@ def _faults(
 ) -> tuple[dict[str, Any], list[Table]]:
     chosen = _chosen(splits, options)
     extra = cast(Path, options.extra)
-    with _progress(fault_work(extra, chosen), stderr) as tell:
+    with progress(fault_work(extra, chosen), stderr) as tell:
         return measure_faults(
-            backend, splits, chosen, usual_plan(backend.card, options), extra, tell
+            backend, splits, chosen, deployed_plan(backend.card, options), extra, tell
         )
 
 
@@ -156,7 +169,7 @@ def _torch_net(model: Path, card: ModelCard, weights: Path) -> ExpressionNet:
     return net
 
 
-def usual_plan(card: ModelCard, options: EvaluateOptions) -> Plan:
+def deployed_plan(card: ModelCard, options: EvaluateOptions) -> Plan:
     """The path that `Pipeline` takes: the card's filters, or the one that was asked for."""
     choice: dict[str, FilterName]
     if options.filter == "auto":
@@ -177,35 +190,10 @@ def _in_frame(
     at = choose(len(splits[name][1]), options.limit or IN_FRAME_FACES, options.seed)
     filters = FilterConfig(filter=options.filter, filter_set=options.filter_set)
     config = RunConfig(filter=filters, faces=FaceConfig(detector=options.detector))
-    with _progress(len(SIZES_PX) * len(FRAME_SETTINGS) * len(at), stderr) as tell:
+    with progress(len(SIZES_PX) * len(FRAME_SETTINGS) * len(at), stderr) as tell:
         cells = measure_in_frame(backend, Subjects(*splits[name], at, options.seed), config, tell)
     figures = in_frame_figures(cells, name)
     return figures, in_frame_tables(figures)
 
 
 _MEASURED = {"evaluate": _thumbnails, "in-frame": _in_frame, "faults": _faults, "maps": _maps}
-
-
-@contextmanager
-def _progress(total: int, stderr: Console) -> Iterator[Tell]:
-    """A bar with the time left; where stderr is no terminal, a line for each thing begun."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        console=stderr,
-        disable=not stderr.is_terminal,
-    )
-    done = 0
-
-    def tell(what: str, steps: int) -> None:
-        nonlocal done
-        done += steps
-        bar.update(task, completed=done, description=what or None)
-        if what and not stderr.is_terminal:
-            stderr.print(f"{done} of {total}: {what}", highlight=False)
-
-    with bar:
-        task = bar.add_task("", total=total)
-        yield tell

@@ -12,9 +12,10 @@ from fervid.records import CAM_NAMES
 from train.data import Split, leaked
 from train.faults import MIXTURES, TRAINED, camera_noise, held_out
 from train.metrics import accuracy_interval, drift, pack, paired_difference
-from train.robustness import CLEAN, Outcome, Plan, Setting, Tell, measure
+from train.robustness import CLEAN, Outcome, Plan, Setting, measure
 from train.robustness_tables import SHOWN_CAM, TITLES
 from train.tables import Table, figure, percent
+from train.telling import Tell
 
 I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]

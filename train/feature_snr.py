@@ -11,7 +11,8 @@ from fervid.crops import normalise
 from fervid.network import ExpressionNet
 from fervid.records import F32
 from train.metrics import snr_db
-from train.robustness import CLEAN, NOISY, Plan, Prepared, Tell, batches, prepare
+from train.robustness import CLEAN, NOISY, Plan, Prepared, batches, prepare
+from train.telling import Tell
 
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]

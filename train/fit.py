@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,11 +16,12 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from train.data import Split
-from train.distil import agreement, map_drift, ramp
+from train.distil import distilled, ramp
 from train.loader import Batch, Pictures, loader
 from train.progress import Progress
 from train.recipe import Recipe
 from train.resume import save, start
+from train.schedule import jitter, learning_rate, stage_steps
 from train.state import State, averaged, next_stage
 from train.validate import validate
 
@@ -40,36 +40,11 @@ class Session:
     max_steps: int | None = None
 
 
-def stage_steps(recipe: Recipe, n_images: int, processes: int = 1) -> list[int]:
-    """Optimizer steps of each stage."""
-    per_pass = n_images / (recipe.batch * processes)
-    return [max(1, round(stage.passes * per_pass)) for stage in recipe.stages]
-
-
-def learning_rate(recipe: Recipe, peak: float, step: int, total: int) -> float:
-    """The rate at one of a stage's steps: a line up to `peak`, then a half cosine or constant."""
-    rise = max(1, round(recipe.warmup * total))
-    if step < rise:
-        return peak * (step + 1) / rise
-    if recipe.schedule == "constant":
-        return peak
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
-
-
 def as_input(pictures: Tensor, recipe: Recipe) -> Tensor:
     """uint8 (B, px, px) -> float32 (B, 3, px, px), normalised, channels last."""
     x = (pictures.float() / 255 - recipe.mean) / recipe.std
     x = x[:, None].expand(-1, 3, -1, -1)
     return x.contiguous(memory_format=torch.channels_last)
-
-
-def jitter(conditions: Tensor, recipe: Recipe, step: int) -> Tensor:
-    """Errors that the estimator will make, (B, 7): a factor, and now and then nothing found."""
-    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-    n = len(conditions)
-    factor = torch.exp(torch.randn(n, generator=generator) * recipe.eta_jitter)
-    kept = torch.rand(n, generator=generator) > 0.1
-    return conditions * (factor * kept).to(conditions.device)[:, None]
 
 
 def precision(recipe: Recipe) -> str:
@@ -215,10 +190,10 @@ class Trainer:
         teacher = averaged(state.ema).eval()
         with torch.no_grad(), self.accelerator.autocast():
             wanted, places = teacher(as_input(batch.clean[dirty], self.recipe), None)
-        weight = share * self.recipe.distil
-        taught = weight * agreement(logits[dirty], wanted.float()) - weight * losses[dirty]
-        moved = map_drift(maps[dirty], places.float(), wanted.float())
-        extra = taught + share * self.recipe.distil_maps * moved
+        weights = share * self.recipe.distil, share * self.recipe.distil_maps
+        extra = distilled(
+            (logits[dirty], maps[dirty]), (wanted.float(), places.float()), losses[dirty], weights
+        )
         return losses.mean() + extra.sum() / len(losses)
 
     def _after(self, state: State, pictures: Pictures, loss: float) -> None:

@@ -23,9 +23,10 @@ from fervid.pipeline import Pipeline
 from fervid.records import F32, Frame, FrameResult
 from train.h264 import last_coded
 from train.metrics import accuracy_interval
-from train.robustness import SETTINGS, Setting, Tell, corrupt
+from train.robustness import SETTINGS, Setting, corrupt
 from train.robustness_tables import TITLES
 from train.tables import Table, percent
+from train.telling import Tell
 
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]

@@ -17,9 +17,10 @@ from train.cam_quality_tables import cam_quality_tables
 from train.cam_sanity import randomise_weights
 from train.data import Split
 from train.metrics import drift
-from train.robustness import CLEAN, NOISY, Plan, Prepared, Tell, prepare, run_model
+from train.robustness import CLEAN, NOISY, Plan, Prepared, prepare, run_model
 from train.robustness_tables import TITLES
 from train.tables import Table, figure
+from train.telling import Tell
 
 I64 = NDArray[np.int64]
 IMAGES = 400  # of a split, unless told otherwise

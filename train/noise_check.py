@@ -34,9 +34,10 @@ from train.noise_material import (
 )
 from train.noise_report import rms
 from train.noise_sigma import published_sigma, sigma_rows, time_rows
-from train.noise_tables import check_tables, write_results
+from train.noise_tables import check_tables
 from train.noise_tally import WIDE, Estimate, condition_figures, material_figures
 from train.options import RESULTS
+from train.results import write_results
 from train.robustness import SETTINGS
 from train.robustness_tables import TITLES
 from train.thumbnails import choose
@@ -103,7 +104,7 @@ def noise_check(
     )
     for section, reason in figures["skipped"].items():
         head += f"\n\nLeft out: {section}; {reason}."
-    return write_results(options.out, STEM + limited, head, figures, tables)
+    return write_results(options.out, STEM + limited, figures, head, tables)
 
 
 def check_figures(

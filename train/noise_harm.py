@@ -23,9 +23,10 @@ from fervid.records import NOISE_KINDS
 from train.data import CLASSES, Split, load_fer2013
 from train.metrics import mcnemar, paired_difference
 from train.noise_faults import CONDITIONS, Fault, Mix, spoiled
-from train.noise_tables import share, write_results
+from train.noise_tables import share
 from train.options import RESULTS
-from train.robustness import CLEAN, Plan, Prepared, prepare_pictures, run_model
+from train.results import write_results
+from train.robustness import Plan, Prepared, prepare_pictures, run_model
 from train.tables import Table, figure, percent
 from train.thumbnails import choose
 
@@ -89,7 +90,7 @@ def noise_harm(
         f"`{about['sha256']}`. Filters: {filters}."
     )
     stem = f"noise-harm-{model.stem}" + ("" if limit is None else f"-{limit}")
-    return write_results(out, stem, head, figures, [table])
+    return write_results(out, stem, figures, head, [table])
 
 
 def harm_rows(
@@ -117,10 +118,9 @@ def harm_rows(
     rng = np.random.default_rng(plan.seed)
     rows = []
     for fault, mix in conditions:
-        clean = images[indices]
         pictures = [spoiled(images[i], fault, mix, plan.seed, int(i))[1] for i in indices]
         bare = dataclasses.replace(plan, choice=NONE)
-        auto, none = (prepare_pictures(pictures, clean, CLEAN, how) for how in (plan, bare))
+        auto, none = (prepare_pictures(pictures, how) for how in (plan, bare))
         says, says_bare, changed = both_answers(backend, auto, none)
         right, right_bare = says == labels[indices], says_bare == labels[indices]
         row: dict[str, Any] = {"fault": fault.name, "noise": mix.name}

@@ -1,13 +1,9 @@
 """What `noise-check` measured, as tables; and the files that they are written to."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from fervid.errors import DataError
 from fervid.records import NOISE_KINDS
-from train.metrics import rounded
 from train.noise_bars import bars_table, smoothed_noisy
 from train.robustness_tables import TITLES
 from train.tables import Table, figure
@@ -36,25 +32,6 @@ def check_tables(figures: Mapping[str, Any]) -> list[Table]:
     if "sigma" in figures:
         tables.append(_sigma_table(figures["sigma"]))
     return [*tables, _time_table(figures["time"])]
-
-
-def write_results(
-    folder: Path, stem: str, head: str, figures: Mapping[str, Any], tables: Sequence[Table]
-) -> list[Path]:
-    """Write figures as JSON and tables as Markdown under a head; returns both files.
-
-    Raises:
-        DataError: they cannot be written.
-    """
-    text = "\n\n".join([head, *(table.markdown() for table in tables)]) + "\n"
-    files = [folder / f"{stem}{suffix}" for suffix in (".json", ".md")]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files[0].write_text(json.dumps(rounded(figures), indent=1) + "\n", encoding="utf-8")
-        files[1].write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"The results cannot be written to {folder} ({error}).") from error
-    return files
 
 
 def share(value: float) -> str:

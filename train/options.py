@@ -1,4 +1,4 @@
-"""What `python -m train evaluate` can be told; imports nothing heavy."""
+"""What the commands that measure models can be told; imports nothing heavy."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,11 +51,7 @@ class EvaluateOptions:
         if len(asked) > 1:
             flags = " and ".join("--" + name.replace("_", "-") for name in asked)
             raise ConfigError(f"{flags} are different measurements; give one.", asked[-1])
-        for name in ("limit", "snr_images"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                option = "--" + name.replace("_", "-")
-                raise ConfigError(f"{option} must be at least 1, not {value}.", name)
+        _at_least_1(self, "limit", "snr_images")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +68,65 @@ class ReportOptions:
     baseline: Path | None = None
     out: Path = RESULTS
     fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkOptions:
+    """Which of FER2013-C's pictures are made or measured.
+
+    Attributes:
+        split: Test images.
+        limit: A seeded choice of so many images.
+        seed: Seed of the corruptions and of the choice; 0 is what is compared.
+    """
+
+    split: Literal["public", "private"] = "private"
+    limit: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _at_least_1(self, "limit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkMeasure(BenchmarkOptions):
+    """How a model is measured on FER2013-C.
+
+    Attributes:
+        reference: JSON of the reference model, as this command writes it; by default
+            fer2013c-reference.json of docs/results, where there is one of the same pictures.
+        out: Folder of the results.
+    """
+
+    reference: Path | None = None
+    out: Path = RESULTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreOptions:
+    """How a folder of labelled faces is measured.
+
+    Attributes:
+        crops: The pictures are framed as faces already, as FER2013's are; no face is looked for.
+        limit: Measure a seeded choice of so many pictures.
+        seed: Seed of that choice.
+        detector: Face detector.
+        out: Folder of the results.
+    """
+
+    crops: bool = False
+    limit: int | None = None
+    seed: int = 0
+    detector: Detector = "short"
+    out: Path = RESULTS
+
+    def __post_init__(self) -> None:
+        _at_least_1(self, "limit")
+
+
+def _at_least_1(options: object, *names: str) -> None:
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            option = "--" + name.replace("_", "-")
+            raise ConfigError(f"{option} must be at least 1, not {value}.", name)

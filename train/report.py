@@ -17,7 +17,7 @@ from fervid.backends import open_backend
 from fervid.card import sha256
 from train.ablation_report import write_ablation
 from train.bars import bar_table
-from train.evaluate import evaluate, usual_plan
+from train.evaluate import deployed_plan, evaluate
 from train.figure2 import figure2
 from train.options import EvaluateOptions, ReportOptions
 from train.plots import plots
@@ -89,7 +89,7 @@ def report(
             evaluate(part.model, data, part.options, stdout, stderr)
     backend = open_backend(model)
     try:
-        plan = usual_plan(backend.card, EvaluateOptions())
+        plan = deployed_plan(backend.card, EvaluateOptions())
         drawn = figure2(backend, plan, options.out / "figure2.png")
     finally:
         backend.close()

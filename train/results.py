@@ -37,7 +37,7 @@ def protocol(options: EvaluateOptions) -> str:
     return next((name for name, asked in flags.items() if asked), "evaluate")
 
 
-def _about(model: Path, card: ModelCard) -> dict[str, Any]:
+def about_model(model: Path, card: ModelCard) -> dict[str, Any]:
     """What the results are of."""
     return {
         "file": model.name,
@@ -85,7 +85,7 @@ def write(
     Raises:
         DataError: they cannot be written.
     """
-    figures = {"model": _about(model, card), "options": _said(options), **figures}
+    figures = {"model": about_model(model, card), "options": _said(options), **figures}
     name = stem(model, options)
     said = ", ".join(f"{name} {value}" for name, value in _said(options).items())
     about = figures["model"]
@@ -94,12 +94,23 @@ def write(
         f"Made by `python -m train evaluate`; {said}. Model {about['name']}, "
         f"{about['precision']}, {about['input_px']} px, SHA-256 `{about['sha256']}`."
     )
+    return write_results(options.out, name, figures, head, tables)
+
+
+def write_results(
+    out: Path, name: str, figures: Mapping[str, Any], head: str, tables: Sequence[Table]
+) -> list[Path]:
+    """Write `<name>.json` with rounded figures and `<name>.md` with a head and tables.
+
+    Raises:
+        DataError: they cannot be written.
+    """
     text = "\n\n".join([head, *(table.markdown() for table in tables)]) + "\n"
-    files = [options.out / f"{name}{suffix}" for suffix in (".json", ".md")]
+    files = [out / f"{name}{suffix}" for suffix in (".json", ".md")]
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
         files[0].write_text(json.dumps(rounded(figures), indent=1) + "\n", encoding="utf-8")
         files[1].write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DataError(f"The results cannot be written to {options.out} ({error}).") from error
+        raise DataError(f"The results cannot be written to {out} ({error}).") from error
     return files

@@ -6,7 +6,7 @@ what runs in fervid: noise estimate, filter, crop, eta, network. "Oracle kind" p
 in the place of the estimate.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,10 +22,10 @@ from fervid.noise import estimate_noise
 from fervid.records import F32, NOISE_KINDS, ModelOutput, Noise, NoiseKind
 from train.augment import about
 from train.noise_report import rms
+from train.telling import Tell
 
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
-Tell = Callable[[str, int], None]  # what is being done, steps that were finished
 
 BATCH = 32
 
@@ -143,20 +143,26 @@ def prepare(images: U8, indices: I64, setting: Setting, plan: Plan) -> Prepared:
         setting: what is done to them.
         plan: how.
     """
-    pictures = [corrupt(images[i], setting, plan.seed, int(i)) for i in indices]
-    return prepare_pictures(pictures, images[indices], setting, plan)
+    noisy = [corrupt(images[i], setting, plan.seed, int(i)) for i in indices]
+    if not plan.oracle:
+        return prepare_pictures(noisy, plan)
+    pairs = zip(indices, noisy, strict=True)
+    return prepare_pictures(noisy, plan, [true_noise(images[i], x, setting) for i, x in pairs])
 
 
 def prepare_pictures(
-    pictures: Sequence[U8], clean: Sequence[U8] | U8, setting: Setting, plan: Plan
+    pictures: Sequence[U8], plan: Plan, truth: Sequence[Noise] | None = None
 ) -> Prepared:
-    """Bring N pictures that are corrupted already to the network's input; see `prepare`.
+    """Bring grey faces that are framed already, uint8 (n, n), to the network as fervid does.
 
-    `clean`, the same pictures without it, and `setting` serve the oracle alone.
+    Args:
+        pictures: N of them, as they come from the camera; they may differ in size.
+        plan: how.
+        truth: the noise of each; None estimates it.
     """
     card, crops, etas, kinds, facts = plan.card, [], [], [], []
-    for before, picture in zip(clean, pictures, strict=True):
-        noise = true_noise(before, picture, setting) if plan.oracle else estimate_noise(picture)
+    noises = map(estimate_noise, pictures) if truth is None else truth
+    for picture, noise in zip(pictures, noises, strict=True):
         name = choose_filter(noise, plan.choice)
         filter_fn = get_filter(name, plan.filter_set)
         crops.append(prepare_thumbnail(picture, card, filter_fn, noise.severity))

@@ -19,7 +19,7 @@ from train.calibration_report import (
 )
 from train.data import Split, leaked
 from train.feature_snr import feature_snr
-from train.robustness import CLEAN, DARK, NOISY, SETTINGS, Plan, Tell, measure
+from train.robustness import CLEAN, DARK, NOISY, SETTINGS, Plan, measure
 from train.robustness_report import split_figures
 from train.robustness_tables import (
     TITLES,
@@ -31,6 +31,7 @@ from train.robustness_tables import (
 )
 from train.selective_report import selective_figures, selective_table
 from train.tables import Table
+from train.telling import Tell
 
 I64 = NDArray[np.int64]
 FEWEST = 15  # images of half a split, under which nothing is said of calibration

@@ -39,7 +39,7 @@ def test_pictures_that_were_corrupted_elsewhere_take_the_same_path(split, backen
     at, plan = np.array([2, 7]), Plan(backend.card)
     ours = prepare(split[0], at, NOISY[1], plan)
     noisy = [corrupt(split[0][i], NOISY[1], 0, int(i)) for i in at]
-    theirs = prepare_pictures(noisy, split[0][at], NOISY[1], plan)
+    theirs = prepare_pictures(noisy, plan)
     np.testing.assert_array_equal(ours.crops, theirs.crops)
     np.testing.assert_array_equal(ours.eta, theirs.eta)
     assert ours.kinds == theirs.kinds
@@ -103,9 +103,9 @@ def test_a_filter_for_noise_that_is_not_there_is_seen_as_harm(split, backend, mo
 def test_the_pictures_are_those_of_the_condition(split, backend, monkeypatch):
     seen = []
 
-    def spy(pictures, clean, setting, plan):
+    def spy(pictures, plan):
         seen.append((pictures, plan.choice))
-        return prepare_pictures(pictures, clean, setting, plan)
+        return prepare_pictures(pictures, plan)
 
     monkeypatch.setattr(noise_harm, "prepare_pictures", spy)
     at = np.array([1, 4])

@@ -19,9 +19,9 @@ from fervid.errors import ConfigError, DataError
 from fervid.filters import get_filter
 from train.augment import AugmentConfig, augment
 from train.data import CLASSES, leaked, load_fer2013
-from train.fit import learning_rate, stage_steps
 from train.loader import Pictures, batch_keys, loader
 from train.recipe import RECIPES, Recipe, Stage, load_recipe
+from train.schedule import learning_rate, stage_steps
 
 STAGE = "[[stage]]\npasses = 1\npx = 16\n"
 PREFIXES = {"train": "Training", "public": "PublicTest", "private": "PrivateTest"}
