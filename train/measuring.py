@@ -119,6 +119,21 @@ def noise_harm(
 
 
 @app.command
+def remedies(model: Path, *, data: Path, limit: int | None = None, out: Path = RESULTS) -> None:
+    """Measure what helps against blocking, blur and darkness, on PublicTest.
+
+    Args:
+        model: an .onnx or .safetensors file with a card.
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        limit: measure a seeded choice of so many images.
+        out: folder of the results.
+    """
+    from train.remedies import remedies as run
+
+    written(run(model, data, _page(), limit, out))
+
+
+@app.command
 def score(
     folder: Path,
     *,
