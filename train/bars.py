@@ -8,6 +8,7 @@ import numpy as np
 
 from train.fault_report import by_name
 from train.metrics import PAPER
+from train.robustness import NOISY
 from train.robustness_tables import SHOWN_CAM
 from train.tables import Table
 
@@ -102,17 +103,15 @@ def _faults(results: Results) -> Iterator[Bar]:
 
 
 def _frames(results: Results) -> Iterator[Bar]:
-    ours = noisy(results, "evaluate")
-    if "frames" not in results or ours is None:
+    if "frames" not in results:
         return
     cells = [c for c in results["frames"]["cells"] if c["face_px"] >= 96 and c["found"]]
-    for title, keep in (("clean", True), ("nine settings", False)):
-        some = [c for c in cells if (c["setting"] == "clean") == keep and c["setting"] in ours]
-        found = [(c["accuracy_found"], c["found"] * c["faces"]) for c in some]
-        mean = float(np.average([a for a, _ in found], weights=[n for _, n in found]))
-        whole = ours["clean"]["accuracy"] if keep else nine(ours)
-        lost = 100 * (whole - mean)
-        yield Bar(f"in frame, faces found of 96 px and more, {title}: points lost", lost, 3, 1)
+    for title, names in (("clean", {"clean"}), ("nine settings", {s.name for s in NOISY})):
+        some = [c for c in cells if c["setting"] in names]
+        weights = [c["found"] * c["faces"] for c in some]
+        lost = [c["accuracy_thumbnail"] - c["accuracy_found"] for c in some]
+        points = 100 * float(np.average(lost, weights=weights)) if some else None
+        yield Bar(f"in frame, faces found of 96 px and more, {title}: points lost", points, 3, 1)
 
 
 def _maps(results: Results) -> Iterator[Bar]:

@@ -22,20 +22,14 @@ from train.cam_quality import work as follow_work
 from train.data import CLASSES, Split, load_fer2013
 from train.fault_report import measure_faults
 from train.fault_report import work as fault_work
-from train.in_frame import (
-    FRAME_SETTINGS,
-    SIZES_PX,
-    Subjects,
-    in_frame_figures,
-    in_frame_tables,
-    measure_in_frame,
-)
+from train.in_frame import FRAME_SETTINGS, SIZES_PX, Subjects, measure_in_frame
+from train.in_frame_report import in_frame_figures, in_frame_tables
 from train.maps import IMAGES as MAP_IMAGES
 from train.maps import measure_maps
 from train.maps import work as map_work
 from train.options import EvaluateOptions
 from train.results import protocol, write
-from train.robustness import Plan
+from train.robustness import SETTINGS, Plan, measure
 from train.tables import Table
 from train.telling import progress
 from train.thumbnails import Probe, choose, measure_thumbnails, work
@@ -190,8 +184,13 @@ def _in_frame(
     at = choose(len(splits[name][1]), options.limit or IN_FRAME_FACES, options.seed)
     filters = FilterConfig(filter=options.filter, filter_set=options.filter_set)
     config = RunConfig(filter=filters, faces=FaceConfig(detector=options.detector))
-    with progress(len(SIZES_PX) * len(FRAME_SETTINGS) * len(at), stderr) as tell:
-        cells = measure_in_frame(backend, Subjects(*splits[name], at, options.seed), config, tell)
+    images, labels = splits[name]
+    steps = len(SIZES_PX) * len(FRAME_SETTINGS) + len(SETTINGS)
+    with progress(steps * len(at), stderr) as tell:
+        outcomes = measure(backend, images, at, deployed_plan(backend.card, options), tell)
+        small = {o.setting.name: np.asarray(o.predicted == labels[at]) for o in outcomes}
+        subjects = Subjects(images, labels, at, options.seed)
+        cells = measure_in_frame(backend, subjects, small, config, tell)
     figures = in_frame_figures(cells, name)
     return figures, in_frame_tables(figures)
 

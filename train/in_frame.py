@@ -8,8 +8,7 @@ found here says less of real video than how the two shares move with size and no
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,9 +22,7 @@ from fervid.pipeline import Pipeline
 from fervid.records import F32, Frame, FrameResult
 from train.h264 import last_coded
 from train.metrics import accuracy_interval
-from train.robustness import SETTINGS, Setting, corrupt
-from train.robustness_tables import TITLES
-from train.tables import Table, percent
+from train.robustness import CLEAN, SETTINGS, Setting, corrupt
 from train.telling import Tell
 
 U8 = NDArray[np.uint8]
@@ -44,7 +41,8 @@ class Cell:
     """One size and setting: shares 0-1.
 
     `found`: faces that were found; `accuracy`: over all faces, not found counts as wrong;
-    `accuracy_found`: over those found, None without any; `kind_right`: frames whose noise kind was
+    `accuracy_found`: over those found, and `accuracy_thumbnail`: of the same faces as thumbnails
+    under the same noise (H.264: clean), None without any; `kind_right`: frames whose noise kind was
     right (H.264: called clean); `extra_boxes`: other boxes a frame.
     """
 
@@ -55,6 +53,7 @@ class Cell:
     accuracy: float
     accuracy_95: tuple[float, float]
     accuracy_found: float | None
+    accuracy_thumbnail: float | None
     kind_right: float
     extra_boxes: float
 
@@ -139,13 +138,18 @@ def which_face(result: FrameResult, box: F32) -> int | None:
 
 
 def measure_in_frame(
-    backend: Backend, subjects: Subjects, config: RunConfig, tell: Tell
+    backend: Backend,
+    subjects: Subjects,
+    thumbnails: Mapping[str, NDArray[np.bool_]],
+    config: RunConfig,
+    tell: Tell,
 ) -> list[Cell]:
     """Run every size and setting.
 
     Args:
         backend: the model.
         subjects: the faces.
+        thumbnails: by the setting's name, which of them are right as thumbnails, bool (N,).
         config: of the pipeline: filter, filter set, detector.
         tell: is told of progress.
     """
@@ -160,18 +164,21 @@ def measure_in_frame(
         for px in SIZES_PX:
             for setting in FRAME_SETTINGS:
                 tell(f"{setting.name}, {px} px", 0)
-                cells.append(_cell(subjects, setting, px, fresh, backend.card, tell))
+                flags, extra = _flags(subjects, setting, px, fresh, backend.card, tell)
+                small = thumbnails.get(setting.name, thumbnails[CLEAN.name])
+                cells.append(_summary(setting, px, (*flags, small), extra))
     return cells
 
 
-def _cell(
+def _flags(
     subjects: Subjects,
     setting: Setting,
     px: int,
     fresh: Callable[[], Pipeline],
     card: ModelCard,
     tell: Tell,
-) -> Cell:
+) -> tuple[NDArray[np.bool_], int]:
+    """Found, right and kind right, bool (3, N), and the number of other boxes."""
     wanted_kind = "clean" if setting.kind == "h264" else setting.kind
     flags, extra = [], 0
     for index in subjects.indices:
@@ -186,12 +193,12 @@ def _cell(
         flags.append((face is not None, right, result.noise.kind == wanted_kind))
         extra += len(result.faces) - (face is not None)
         tell("", 1)
-    return _summary(setting, px, np.array(flags, np.bool_).T, extra)
+    return np.array(flags, np.bool_).T, extra
 
 
-def _summary(setting: Setting, px: int, flags: NDArray[np.bool_], extra: int) -> Cell:
-    """A cell from found, right and kind right, bool (3, N), and the number of other boxes."""
-    found, right, kinds = flags
+def _summary(setting: Setting, px: int, flags: Sequence[NDArray[np.bool_]], extra: int) -> Cell:
+    """A cell from found, right, kind right and right as thumbnails, bool (N,) each."""
+    found, right, kinds, small = flags
     return Cell(
         setting=setting.name,
         face_px=px,
@@ -200,44 +207,7 @@ def _summary(setting: Setting, px: int, flags: NDArray[np.bool_], extra: int) ->
         accuracy=float(right.mean()),
         accuracy_95=accuracy_interval(right),
         accuracy_found=float(right[found].mean()) if found.any() else None,
+        accuracy_thumbnail=float(small[found].mean()) if found.any() else None,
         kind_right=float(kinds.mean()),
         extra_boxes=extra / len(found),
     )
-
-
-def in_frame_figures(cells: Sequence[Cell], split: str) -> dict[str, Any]:
-    """For JSON."""
-    size = [WIDTH, HEIGHT]
-    return {"split": split, "frame": size, "cells": [asdict(cell) for cell in cells]}
-
-
-def in_frame_tables(part: Mapping[str, Any]) -> list[Table]:
-    """Found, accuracy over all and over found faces: settings down, sizes across."""
-    cells = {(c["setting"], c["face_px"]): c for c in part["cells"]}
-    settings = list(dict.fromkeys(setting for setting, _ in cells))
-    shares, kinds = (
-        tuple((setting, *(text(cells[setting, px]) for px in SIZES_PX)) for setting in settings)
-        for text in (_trio, _duo)
-    )
-    head = ("in the frame", *(f"{px} px" for px in SIZES_PX))
-    count, name = part["cells"][0]["faces"], TITLES[part["split"]]
-    return [
-        Table(
-            f"Faces in {WIDTH}x{HEIGHT} frames: found % / accuracy % / accuracy of found %",
-            head,
-            shares,
-            f"{count} {name} faces a cell; one that is not found counts as wrong in the second "
-            "figure. px: side of FER2013's picture, pasted; its tight framing makes it "
-            "harder to detect than a head in a video.",
-        ),
-        Table("Noise kind right % / other boxes per 100 frames", head, kinds, "h264 N: crf N."),
-    ]
-
-
-def _trio(cell: Mapping[str, Any]) -> str:
-    values = (cell["found"], cell["accuracy"], cell["accuracy_found"])
-    return " / ".join(percent(value) for value in values)
-
-
-def _duo(cell: Mapping[str, Any]) -> str:
-    return f"{percent(cell['kind_right'])} / {percent(cell['extra_boxes'])}"

@@ -1,6 +1,7 @@
 """The evaluation around a fake network: its noise, its paths, its figures, its files."""
 
 import json
+from dataclasses import asdict
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from fervid.filters import get_filter
 from fervid.records import Noise
 from tests.backends import FakeBackend
 from train import evaluate as evaluation
-from train import in_frame, robustness, thumbnails
+from train import in_frame, in_frame_report, robustness, thumbnails
 from train.data import CLASSES
 from train.options import EvaluateOptions
 from train.robustness import CLEAN, NOISY, SETTINGS, Plan, corrupt, prepare, true_noise
@@ -332,19 +333,19 @@ def test_h264_harms_more_at_a_higher_crf(faces):
 
 
 def test_a_face_that_is_not_found_counts_as_wrong():
-    flags = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 0]], np.bool_)
+    flags = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 0], [1, 1, 0, 1]], np.bool_)
     cell = in_frame._summary(NOISY[0], 96, flags, extra=2)
     assert (cell.found, cell.accuracy, cell.accuracy_found) == (0.5, 0.25, 0.5)
-    assert (cell.kind_right, cell.extra_boxes) == (0.75, 0.5)
-    none = in_frame._summary(NOISY[0], 96, np.zeros((3, 4), np.bool_), extra=0)
+    assert (cell.kind_right, cell.extra_boxes, cell.accuracy_thumbnail) == (0.75, 0.5, 1.0)
+    none = in_frame._summary(NOISY[0], 96, np.zeros((4, 4), np.bool_), extra=0)
     assert none.accuracy_found is None
-    table = in_frame.in_frame_tables(
+    table = in_frame_report.in_frame_tables(
         {
             "split": "private",
-            "cells": [{**in_frame.asdict(none), "face_px": px} for px in in_frame.SIZES_PX],
+            "cells": [{**asdict(none), "face_px": px} for px in in_frame.SIZES_PX],
         }
     )[0]
-    assert table.rows[0] == ("gaussian 0.1", *["0.0 / 0.0 / -"] * 4)
+    assert table.rows[0] == ("gaussian 0.1", *["0.0 / 0.0 / - / -"] * 4)
 
 
 @pytest.mark.slow
@@ -360,6 +361,7 @@ def test_in_frame_runs_the_whole_pipeline(command, monkeypatch):
         ("clean", 240),
         ("h264 35", 240),
     ]
+    assert all(cell["accuracy_thumbnail"] is None for cell in cells)
     assert all(cell["found"] == cell["accuracy"] == 0 for cell in cells)  # blobs are no faces
 
 
