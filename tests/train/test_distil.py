@@ -1,0 +1,86 @@
+"""The clean picture as teacher: what its terms are, and that a step uses them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from train.augment import AugmentConfig, augment
+from train.distil import agreement, distilled, map_drift, ramp
+from train.recipe import Recipe, Stage
+from train.schedule import jitter
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_weight_rises_once():
+    weights = [ramp(place, 100) for place in (0, 10, 20, 30, 99)]
+    assert weights == pytest.approx([0, 0, 0.5, 1, 1])
+
+
+def test_answers_that_agree_cost_nothing():
+    logits = draw(5, 7)
+    torch.testing.assert_close(agreement(logits, logits + 3), torch.zeros(5), atol=1e-6, rtol=0)
+    assert (agreement(logits, draw(5, 7, seed=1)) > 0).all()
+
+
+def test_maps_are_compared_by_shape_alone():
+    maps, logits = draw(4, 7, 6, 6), draw(4, 7)
+    same = map_drift(maps, 5 * maps + 2, logits)
+    torch.testing.assert_close(same, torch.zeros(4), atol=1e-3, rtol=0)
+    unrelated = map_drift(maps, draw(4, 7, 6, 6, seed=1), logits)
+    torch.testing.assert_close(unrelated.mean(), torch.tensor(2.0), atol=0.2, rtol=0)
+    opposite = map_drift(maps, -maps, logits)
+    torch.testing.assert_close(opposite, torch.full((4,), 4.0), atol=0.02, rtol=0)
+
+
+def test_classes_count_by_the_teachers_probability():
+    maps, other = draw(1, 2, 3, 3), draw(1, 2, 3, 3, seed=1)
+    other[:, 0] = maps[:, 0]
+    sure_of_first = torch.tensor([[20.0, -20.0]])
+    assert map_drift(maps, other, sure_of_first).item() < 1e-4
+    assert map_drift(maps, other, -sure_of_first).item() > 1
+
+
+def test_the_teacher_takes_the_labels_place():
+    said = draw(3, 7), draw(3, 7, 2, 2)
+    losses = torch.tensor([1.0, 2.0, 3.0])
+    nothing = distilled(said, said, losses, (0.0, 0.0))
+    assert nothing.abs().sum() == 0
+    own = distilled(said, said, losses, (0.6, 0.0))  # it agrees with itself
+    torch.testing.assert_close(own, -0.6 * losses)
+
+
+def test_gradients_reach_the_student_alone():
+    student = [draw(2, 7).requires_grad_(), draw(2, 7, 3, 3).requires_grad_()]
+    wanted = draw(2, 7, seed=1), draw(2, 7, 3, 3, seed=1)
+    distilled(tuple(student), wanted, torch.zeros(2), (0.5, 0.5)).sum().backward()
+    assert all(part.grad.abs().sum() > 0 for part in student)
+
+
+@pytest.mark.parametrize("estimated", [False, True])
+def test_a_noisy_view_has_its_clean_one(estimated):
+    """Same face, same place: without light and geometry the clean view is the picture itself."""
+    face = np.random.default_rng(0).integers(60, 200, (48, 48)).astype(np.uint8)
+    config = AugmentConfig(
+        flip=0, rotation=0, shift=0, scale=0, light=0, noise=1, native=0, estimated=estimated
+    )
+    for seed in range(8):
+        view = augment(face, 48, config, np.random.default_rng(seed))
+        np.testing.assert_array_equal(view.clean, face)
+        assert (view.seen != face).any()
+        assert len(view.about) == 6
+    assert any(view.about) == estimated
+
+
+def test_jitter_moves_all_conditions_of_a_picture_together():
+    recipe = Recipe("t", (Stage(1, 48),), eta_jitter=0.2)
+    conditions = torch.arange(1, 22, dtype=torch.float32).reshape(3, 7)
+    heard = jitter(conditions, recipe, 5)
+    ratios = heard / conditions
+    torch.testing.assert_close(ratios, ratios[:, :1].expand(-1, 7))
+    assert torch.equal(heard, jitter(conditions, recipe, 5))
+    assert not torch.equal(heard, jitter(conditions, dataclasses.replace(recipe, seed=1), 5))
