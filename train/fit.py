@@ -17,7 +17,9 @@ from torch.utils.tensorboard import SummaryWriter
 
 from train.data import Split
 from train.distil import distilled, ramp
-from train.loader import Batch, Pictures, loader
+from train.loader import Batch, Pictures, as_input, loader
+from train.mixing import UNTIL, mixed
+from train.mixing import share as mix_share
 from train.progress import Progress
 from train.recipe import Recipe
 from train.resume import save, start
@@ -38,13 +40,6 @@ class Session:
     workers: int
     clock: Callable[[], float]
     max_steps: int | None = None
-
-
-def as_input(pictures: Tensor, recipe: Recipe) -> Tensor:
-    """uint8 (B, px, px) -> float32 (B, 3, px, px), normalised, channels last."""
-    x = (pictures.float() / 255 - recipe.mean) / recipe.std
-    x = x[:, None].expand(-1, 3, -1, -1)
-    return x.contiguous(memory_format=torch.channels_last)
 
 
 def precision(recipe: Recipe) -> str:
@@ -158,6 +153,10 @@ class Trainer:
         stage = self.recipe.stages[state.stage]
         place = state.step - sum(self.steps[: state.stage])
         peak, length = stage.lr or self.recipe.lr, self.steps[state.stage]
+        first, others = 1.0, batch.labels
+        if self.recipe.mixup and place < UNTIL * length:
+            first = mix_share(self.recipe.mixup, self.recipe.seed, state.step)
+            batch, others = mixed(batch, first, self.recipe.seed, state.step)
         rate = learning_rate(self.recipe, peak, place, length)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["scale"]
@@ -167,7 +166,13 @@ class Trainer:
             if heard is not None and stage.norm == "plain":
                 heard = heard[:, 0]
             logits, maps = model(as_input(batch.pictures, self.recipe), heard)
-        loss = self._loss(state, batch, (logits, maps), ramp(place, length))
+        smooth = self.recipe.label_smoothing
+        losses = sum(
+            part * F.cross_entropy(logits.float(), of, label_smoothing=smooth, reduction="none")
+            for part, of in ((first, batch.labels), (1 - first, others))
+            if part
+        )
+        loss = self._loss(state, batch, (logits, maps), losses, ramp(place, length))
         optimizer.zero_grad()
         self.accelerator.backward(loss)
         if self.recipe.clip:
@@ -178,12 +183,15 @@ class Trainer:
         return float(loss.detach())
 
     def _loss(
-        self, state: State, batch: Batch, said: tuple[Tensor, Tensor], share: float
+        self,
+        state: State,
+        batch: Batch,
+        said: tuple[Tensor, Tensor],
+        losses: Tensor,
+        share: float,
     ) -> Tensor:
-        """Cross-entropy, and for pictures with noise or faults the teacher's answer and maps."""
+        """Their mean, and for pictures with noise or faults the teacher's answer and maps."""
         logits, maps = (part.float() for part in said)
-        smooth = self.recipe.label_smoothing
-        losses = F.cross_entropy(logits, batch.labels, label_smoothing=smooth, reduction="none")
         dirty = (batch.pictures != batch.clean).flatten(1).any(1)
         if not (share and dirty.any() and (self.recipe.distil or self.recipe.distil_maps)):
             return losses.mean()

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from train.augment import AugmentConfig, View, augment
 from train.data import Split
+from train.recipe import Recipe
 
 Key = tuple[int, int]  # (pass, image)
 
@@ -106,3 +107,10 @@ def loader(
         worker_init_fn=_quiet_worker,
         prefetch_factor=4 if workers else None,
     )
+
+
+def as_input(pictures: Tensor, recipe: Recipe) -> Tensor:
+    """(B, px, px), 0-255 -> float32 (B, 3, px, px), normalised, channels last."""
+    x = (pictures.float() / 255 - recipe.mean) / recipe.std
+    x = x[:, None].expand(-1, 3, -1, -1)
+    return x.contiguous(memory_format=torch.channels_last)

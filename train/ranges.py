@@ -56,6 +56,7 @@ RANGES: Mapping[str, Mapping[str, Range]] = {
         "distil": SHARE,
         "distil_maps": AT_LEAST_0,
         "dropout": BELOW_ONE,
+        "mixup": AT_LEAST_0,
         "eta_jitter": AT_LEAST_0,
         "mean": SHARE,
         "std": POSITIVE,

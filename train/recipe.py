@@ -67,6 +67,7 @@ class Recipe:
             label's, for pictures with noise or faults (train/distil.py).
         distil_maps: weight, beside it, of its class maps.
         dropout: share of the channels before a slim network's head that are dropped.
+        mixup: alpha of mixup (train/mixing.py); 0 leaves pictures alone.
         eta_jitter: standard deviation of ln(eta); one eta in ten is also set to 0.
         precision: "auto" takes bfloat16 where the hardware has it.
         pretrained: the weights are torchvision's; `--weights FILE` must name them.
@@ -89,6 +90,7 @@ class Recipe:
     distil: float = 0.0
     distil_maps: float = 0.0
     dropout: float = 0.0
+    mixup: float = 0.0
     eta_jitter: float = 0.15
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     pretrained: bool = False

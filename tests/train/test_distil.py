@@ -8,6 +8,8 @@ import torch
 
 from train.augment import AugmentConfig, augment
 from train.distil import agreement, distilled, map_drift, ramp
+from train.loader import Batch
+from train.mixing import mixed, share
 from train.recipe import Recipe, Stage
 from train.schedule import jitter
 
@@ -84,3 +86,29 @@ def test_jitter_moves_all_conditions_of_a_picture_together():
     torch.testing.assert_close(ratios, ratios[:, :1].expand(-1, 7))
     assert torch.equal(heard, jitter(conditions, recipe, 5))
     assert not torch.equal(heard, jitter(conditions, dataclasses.replace(recipe, seed=1), 5))
+
+
+def batch_of(n):
+    rng = np.random.default_rng(1)
+    seen = torch.from_numpy(rng.integers(0, 256, (n, 8, 8)).astype(np.uint8))
+    return Batch(seen, seen, torch.zeros(n, 7), torch.arange(n))
+
+
+def test_mixtures_are_of_two_faces_and_their_labels():
+    batch = batch_of(6)
+    found, others = mixed(batch, 0.7, seed=3, step=11)
+    assert sorted(others.tolist()) == list(range(6))
+    expected = 0.7 * batch.pictures.float() + 0.3 * batch.pictures.float()[others]
+    torch.testing.assert_close(found.pictures, expected)
+    assert torch.equal(found.labels, batch.labels)
+    again, same = mixed(batch, 0.7, seed=3, step=11)
+    assert torch.equal(same, others)
+    assert torch.equal(again.pictures, found.pictures)
+    assert not torch.equal(mixed(batch, 0.7, seed=3, step=12)[1], others)
+
+
+def test_shares_are_drawn_between_a_half_and_one():
+    drawn = [share(0.3, 1, step) for step in range(300)]
+    assert 0.5 <= min(drawn) < 0.6
+    assert 0.99 < max(drawn) <= 1
+    assert drawn[5] == share(0.3, 1, 5)
