@@ -92,7 +92,7 @@ def small(monkeypatch):
     monkeypatch.setattr(ablation, "TRAININGS", some)
     base = load_recipe("ablation")
     stage = arms.dataclasses.replace(base.stages[0], passes=1.0, blocks=(1, 1, 1, 1))
-    base = arms.dataclasses.replace(base, stages=(stage,), batch=8)
+    base = arms.dataclasses.replace(base, stages=(stage,), batch=8, precision="float32")
     monkeypatch.setattr(arms, "load_recipe", lambda _: base)
     rng = np.random.default_rng(0)
     names = ("train", "public", "private")

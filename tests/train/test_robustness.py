@@ -217,11 +217,12 @@ def test_calibration_is_fitted_on_one_half_and_judged_on_the_other(faces, backen
         backend, data, {name: np.arange(32) for name in ("public", "private")}
     )
     rows = {(row["pool"], row["whose"]): row for row in figures["calibration"]}
-    assert {pool for pool, _ in rows} == {"PublicTest, second half", "PrivateTest"}
+    pools = ("PublicTest, second half", "PrivateTest")
+    assert {pool for pool, _ in rows} == {*pools, *(f"{pool}, clean" for pool in pools)}
     half = rows["PublicTest, second half", "fitted"]
     assert half["predictions"] == 16 * len(SETTINGS)
     assert rows["PrivateTest", "fitted"]["nll"] < rows["PrivateTest", "card"]["nll"]
-    assert tables[-1].title.startswith("Calibration")
+    assert tables[-2].title.startswith("Calibration")
 
 
 def test_a_choice_is_seeded_and_rising():
