@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
@@ -18,7 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 from train.data import Split
 from train.distil import distilled, ramp
 from train.loader import Batch, Pictures, as_input, loader
-from train.mixing import UNTIL, mixed
+from train.mixing import UNTIL, mixed, mixed_losses
 from train.mixing import share as mix_share
 from train.progress import Progress
 from train.recipe import Recipe
@@ -167,11 +166,7 @@ class Trainer:
                 heard = heard[:, 0]
             logits, maps = model(as_input(batch.pictures, self.recipe), heard)
         smooth = self.recipe.label_smoothing
-        losses = sum(
-            part * F.cross_entropy(logits.float(), of, label_smoothing=smooth, reduction="none")
-            for part, of in ((first, batch.labels), (1 - first, others))
-            if part
-        )
+        losses = mixed_losses(logits.float(), batch.labels, others, first, smooth)
         loss = self._loss(state, batch, (logits, maps), losses, ramp(place, length))
         optimizer.zero_grad()
         self.accelerator.backward(loss)

@@ -5,6 +5,7 @@ Source: Zhang, Cisse, Dauphin, Lopez-Paz 2018, "mixup: beyond empirical risk min
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from train.loader import Batch
@@ -40,3 +41,14 @@ def mixed(batch: Batch, first: float, seed: int, step: int) -> tuple[Batch, Tens
 
     pictures, clean, conditions = map(mix, (batch.pictures, batch.clean, batch.conditions))
     return Batch(pictures, clean, conditions, batch.labels), batch.labels[other]
+
+
+def mixed_losses(
+    logits: Tensor, labels: Tensor, others: Tensor, first: float, smoothing: float
+) -> Tensor:
+    """Cross-entropy (B,) of mixtures: `first` of it against the labels, the rest against others."""
+    own = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+    if first == 1:
+        return own
+    other = F.cross_entropy(logits, others, label_smoothing=smoothing, reduction="none")
+    return first * own + (1 - first) * other

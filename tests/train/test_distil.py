@@ -9,7 +9,7 @@ import torch
 from train.augment import AugmentConfig, augment
 from train.distil import agreement, distilled, map_drift, ramp
 from train.loader import Batch
-from train.mixing import mixed, share
+from train.mixing import mixed, mixed_losses, share
 from train.recipe import Recipe, Stage
 from train.schedule import jitter
 
@@ -112,3 +112,10 @@ def test_shares_are_drawn_between_a_half_and_one():
     assert 0.5 <= min(drawn) < 0.6
     assert 0.99 < max(drawn) <= 1
     assert drawn[5] == share(0.3, 1, 5)
+
+
+def test_a_mixture_is_judged_by_both_labels():
+    logits, labels, others = draw(4, 7), torch.tensor([0, 1, 2, 3]), torch.tensor([3, 2, 1, 0])
+    alone, other = (mixed_losses(logits, of, labels, 1.0, 0.1) for of in (labels, others))
+    both = mixed_losses(logits, labels, others, 0.6, 0.1)
+    torch.testing.assert_close(both, 0.6 * alone + 0.4 * other)
