@@ -24,7 +24,7 @@ HEAD = 1.5  # side of the region, as a multiple of the detector's box (brows to 
 UP = 0.12  # by which the region lies higher than the box, as a share of the box's height
 SPREAD_PER_S = 0.6  # by which a region grows while its face is not found: it may be moving
 FLAT = 64  # grey level of `box`, and of what has nothing around it
-CELLS = 4  # of a mosaic, along a side: with 6 the detector was half sure of a face (.50; .26)
+CELLS = 4  # of a mosaic, along a side: finer ones look more like a face to the detector
 CELL_STEP = 14  # grey levels by which cells differ, or a mosaic could not be seen
 FRINGE = 0.08  # width of what is taken from around a region, as a share of its side
 

@@ -187,8 +187,10 @@ class Trainer:
     ) -> Tensor:
         """Their mean, and for pictures with noise or faults the teacher's answer and maps."""
         logits, maps = (part.float() for part in said)
+        if not (share and (self.recipe.distil or self.recipe.distil_maps)):
+            return losses.mean()
         dirty = (batch.pictures != batch.clean).flatten(1).any(1)
-        if not (share and dirty.any() and (self.recipe.distil or self.recipe.distil_maps)):
+        if not dirty.any():
             return losses.mean()
         teacher = averaged(state.ema).eval()
         with torch.no_grad(), self.accelerator.autocast():

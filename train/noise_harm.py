@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from fervid.backends import Backend, open_backend
-from fervid.card import sha256
-from fervid.errors import CardError, ConfigError
-from fervid.filters import PAPER_CHOICE, FilterName
+from fervid.backends import Backend
+from fervid.errors import ConfigError
+from fervid.filters import FilterName
 from fervid.records import NOISE_KINDS
-from train.data import CLASSES, Split, load_fer2013
+from train.data import Split, load_fer2013
+from train.evaluate import deployed_plan, open_model
 from train.metrics import mcnemar, paired_difference
 from train.noise_faults import CONDITIONS, Fault, Mix, spoiled
 from train.noise_tables import share
-from train.options import RESULTS
-from train.results import write_results
+from train.options import RESULTS, EvaluateOptions
+from train.results import about_model, write_results
 from train.robustness import Plan, Prepared, prepare_pictures, run_model
 from train.tables import Table, figure, percent
 from train.thumbnails import choose
@@ -67,26 +67,19 @@ def noise_harm(
     """
     if limit is not None and limit < 1:
         raise ConfigError(f"--limit must be at least 1, not {limit}.", "limit")
-    backend = open_backend(model)
-    try:
-        card = backend.card
-        if card.classes != CLASSES:
-            known = ", ".join(card.classes)
-            raise CardError(f"{model} knows other classes than FER2013: {known}.")
-        choice: dict[str, FilterName] = {**PAPER_CHOICE, **card.filters}  # type: ignore[dict-item]
+    with open_model(model) as backend:
+        plan = deployed_plan(backend.card, EvaluateOptions(seed=seed))
         split = load_fer2013(data)["private"]
         at = choose(len(split[1]), limit, seed)
-        rows = harm_rows(backend, split, at, Plan(card, seed, choice))
-    finally:
-        backend.close()
-    about = {"file": model.name, "sha256": sha256(model), "name": card.name, "filters": choice}
+        rows = harm_rows(backend, split, at, plan)
+    about = about_model(model, backend.card) | {"filters": dict(plan.choice)}
     figures = {"model": about, "images": len(at), "seed": seed, "conditions": rows}
     table = harm_table(rows, len(at))
     stdout.print(table.rich())
-    filters = ", ".join(f"{kind} -> {name}" for kind, name in choice.items())
+    filters = ", ".join(f"{kind} -> {name}" for kind, name in plan.choice.items())
     head = (
         f"# Filters where the noise estimate may fail: {model.name}\n\nMade by `python -m train "
-        f"noise-harm`; limit {limit}, seed {seed}. Model {card.name}, SHA-256 "
+        f"noise-harm`; limit {limit}, seed {seed}. Model {about['name']}, SHA-256 "
         f"`{about['sha256']}`. Filters: {filters}."
     )
     stem = f"noise-harm-{model.stem}" + ("" if limit is None else f"-{limit}")

@@ -17,7 +17,11 @@ from train.fault_report import PEER
 from train.metrics import PAPER
 from train.robustness_tables import SHOWN_CAM
 
-KINDS = {"gaussian": "Gaussian, sigma", "salt_pepper": "salt-and-pepper", "speckle": "speckle"}
+KINDS = {
+    "gaussian": "Gaussian, sigma",
+    "salt_pepper": "salt-and-pepper, density",
+    "speckle": "speckle, variance",
+}
 OURS, BASE, OTHER, THEIRS = "#0b6e4f", "#b5651d", "#777777", "#3b5b92"
 DPI = 110
 
@@ -37,8 +41,8 @@ def plots(results: Results, folder: Path) -> list[Path]:
 
 def _by_level(results: Results, ylabel: str) -> tuple[Any, Sequence[Axes]]:
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True, layout="constrained")
-    for ax, (kind, title) in zip(axes, KINDS.items(), strict=True):
-        ax.set_title({"speckle": "speckle, variance"}.get(kind, title), fontsize=10)
+    for ax, title in zip(axes, KINDS.values(), strict=True):
+        ax.set_title(title, fontsize=10)
         ax.grid(alpha=0.25)
     axes[0].set_ylabel(ylabel)
     return figure, axes

@@ -21,7 +21,7 @@ from train.evaluate import deployed_plan, evaluate
 from train.figure2 import figure2
 from train.options import EvaluateOptions, ReportOptions
 from train.plots import plots
-from train.results import stem
+from train.results import FORMAT, stem
 
 FRAME_FACES = 300
 
@@ -40,11 +40,12 @@ class Part:
         return self.options.out / f"{stem(self.model, self.options)}.json"
 
     def known(self) -> dict[str, Any] | None:
-        """What is written already, if it is of this model's very weights."""
+        """What is written already, if it is of this model's very weights and of today's format."""
         if not self.file.is_file():
             return None
         found: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
-        return found if found["model"]["sha256"] == sha256(self.model) else None
+        same = found.get("format") == FORMAT and found["model"]["sha256"] == sha256(self.model)
+        return found if same else None
 
 
 def parts(model: Path, options: ReportOptions) -> list[Part]:

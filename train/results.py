@@ -11,6 +11,7 @@ from train.metrics import rounded
 from train.options import EvaluateOptions
 from train.tables import Table
 
+FORMAT = 2  # of the files; what is of another one is measured again
 TITLES = {
     "evaluate": "Evaluation",
     "in-frame": "Faces in video frames",
@@ -85,10 +86,10 @@ def write(
     Raises:
         DataError: they cannot be written.
     """
-    figures = {"model": about_model(model, card), "options": _said(options), **figures}
+    about = about_model(model, card)
+    figures = {"format": FORMAT, "model": about, "options": _said(options), **figures}
     name = stem(model, options)
     said = ", ".join(f"{name} {value}" for name, value in _said(options).items())
-    about = figures["model"]
     head = (
         f"# {TITLES[protocol(options)]}: {model.name}\n\n"
         f"Made by `python -m train evaluate`; {said}. Model {about['name']}, "

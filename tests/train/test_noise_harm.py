@@ -137,7 +137,7 @@ def test_nothing_lost_is_said_too():
 def command(tmp_path, backend, split, monkeypatch):
     model = tmp_path / "fake.onnx"
     model.write_bytes(b"weights")
-    monkeypatch.setattr(noise_harm, "open_backend", lambda path: backend)
+    monkeypatch.setattr("train.evaluate.open_backend", lambda path: backend)
     monkeypatch.setattr(noise_harm, "load_fer2013", lambda path: {"private": split})
     every = noise_harm.harm_rows
     some = ((FAULTS[3], SINGLE[1]), (AS_ADDED, MIXED[0]))

@@ -8,6 +8,7 @@ import pytest
 from train.bars import GROUPS, Bar, bar_table
 from train.options import EvaluateOptions, ReportOptions
 from train.report import Part, render
+from train.results import FORMAT
 from train.robustness import SETTINGS
 from train.robustness_tables import SHOWN_CAM
 
@@ -29,7 +30,7 @@ def results(clean, noisy, moved):
     chance = {SHOWN_CAM: {"unrelated": {"ssim": 0.6}, "mean_map": {"ssim": 0.4}}}
     part = {"estimated": {"settings": rows(clean, noisy, moved)}, "dc_chance": chance, "snr": None}
     about = {"name": "m", "precision": "int8", "input_px": 48, "sha256": "x", "file": "m.onnx"}
-    return {"model": about, "splits": {"private": part}, "calibration": []}
+    return {"format": FORMAT, "model": about, "splits": {"private": part}, "calibration": []}
 
 
 def test_a_bar_says_by_how_much_it_is_missed():
@@ -76,6 +77,9 @@ def test_figures_of_other_weights_are_not_shown(measured):
     found["model"]["sha256"] = hashlib.sha256(b"weights").hexdigest()
     part.file.write_text(json.dumps(found))
     assert part.known() == found
+    part.file.write_text(json.dumps({**found, "format": FORMAT - 1}))
+    assert part.known() is None
+    part.file.write_text(json.dumps(found))
     model.write_bytes(b"other weights")
     assert part.known() is None
 
