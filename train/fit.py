@@ -100,10 +100,12 @@ class Trainer:
 
     def _pictures(self, stage: int) -> Tensor:
         """256 training pictures as a stage sees them, (256, 3, S, S)."""
-        px = self.recipe.stages[stage].px
-        pictures = Pictures(self.data["train"], px, self.recipe.augment, self.recipe.seed)
-        (batch,) = loader(pictures, 256, range(1), (0, 1), 0)
+        (batch,) = loader(self._dataset(stage), 256, range(1), (0, 1), 0)
         return as_input(batch.pictures, self.recipe)
+
+    def _dataset(self, stage: int) -> Pictures:
+        px, config = self.recipe.stages[stage].px, self.recipe.at(stage).augment
+        return Pictures(self.data["train"], px, config, self.recipe.seed)
 
     def _save(self, state: State) -> None:
         if self.main:
@@ -112,7 +114,7 @@ class Trainer:
     def _run_stage(self, state: State, stop: list[int], began: float) -> bool:
         end = sum(self.steps[: state.stage + 1])
         stage = self.recipe.stages[state.stage]
-        pictures = Pictures(self.data["train"], stage.px, self.recipe.augment, self.recipe.seed)
+        pictures = self._dataset(state.stage)
         batches = loader(
             pictures, self.recipe.batch, range(state.step, end), self.share, self.session.workers
         )
@@ -149,29 +151,29 @@ class Trainer:
         self, model: nn.Module, optimizer: torch.optim.Optimizer, state: State, batch: Batch
     ) -> float:
         batch = Batch(*(part.to(self.accelerator.device) for part in batch))
-        stage = self.recipe.stages[state.stage]
+        stage, recipe = self.recipe.stages[state.stage], self.recipe.at(state.stage)
         place = state.step - sum(self.steps[: state.stage])
-        peak, length = stage.lr or self.recipe.lr, self.steps[state.stage]
+        length = self.steps[state.stage]
         first, others = 1.0, batch.labels
-        if self.recipe.mixup and place < UNTIL * length:
-            first = mix_share(self.recipe.mixup, self.recipe.seed, state.step)
-            batch, others = mixed(batch, first, self.recipe.seed, state.step)
-        rate = learning_rate(self.recipe, peak, place, length)
+        if recipe.mixup and place < UNTIL * length:
+            first = mix_share(recipe.mixup, recipe.seed, state.step)
+            batch, others = mixed(batch, first, recipe.seed, state.step)
+        rate = learning_rate(recipe, recipe.lr, place, length)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         model.train()
         with self.accelerator.autocast():
-            heard = jitter(batch.conditions, self.recipe, state.step) if stage.adaptive else None
+            heard = jitter(batch.conditions, recipe, state.step) if stage.adaptive else None
             if heard is not None and stage.norm == "plain":
                 heard = heard[:, 0]
-            logits, maps = model(as_input(batch.pictures, self.recipe), heard)
-        smooth = self.recipe.label_smoothing
+            logits, maps = model(as_input(batch.pictures, recipe), heard)
+        smooth = recipe.label_smoothing
         losses = mixed_losses(logits.float(), batch.labels, others, first, smooth)
         loss = self._loss(state, batch, (logits, maps), losses, ramp(place, length))
         optimizer.zero_grad()
         self.accelerator.backward(loss)
-        if self.recipe.clip:
-            self.accelerator.clip_grad_norm_(model.parameters(), self.recipe.clip)
+        if recipe.clip:
+            self.accelerator.clip_grad_norm_(model.parameters(), recipe.clip)
         optimizer.step()
         state.ema.update_parameters(state.net)
         state.step += 1

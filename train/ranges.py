@@ -42,6 +42,8 @@ RANGES: Mapping[str, Mapping[str, Range]] = {
         "last_stride": Range(1, 2),
         "last_dilation": AT_LEAST_1,
         "lr": POSITIVE,
+        "dropout": BELOW_ONE,
+        "mixup": AT_LEAST_0,
     },
     "Recipe": {
         "seed": AT_LEAST_0,

@@ -29,7 +29,8 @@ class Stage:
         adaptive: the norms see eta; without, they are plain batch norms, which is faster.
         slim: train a `SlimNet`, which the next stage embeds.
         norm: of a `SlimNet`, for `python -m train ablate`; only a plain one can be embedded.
-        lr: the highest learning rate of this stage instead of the recipe's.
+        lr, dropout, mixup, augment: this stage's own instead of the recipe's; in a recipe file
+            [stage.augment] names only what differs from [augment].
     """
 
     passes: float
@@ -41,6 +42,9 @@ class Stage:
     slim: bool = False
     norm: Literal["plain", "window", "vector", "levels"] = "plain"
     lr: float | None = None
+    dropout: float | None = None
+    mixup: float | None = None
+    augment: AugmentConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,13 @@ class Recipe:
     std: float = 0.2551
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
+    def at(self, stage: int) -> "Recipe":
+        """The recipe as it applies in one of its stages."""
+        own = self.stages[stage]
+        names = ("lr", "dropout", "mixup", "augment")
+        values = {name: getattr(own, name) for name in names if getattr(own, name) is not None}
+        return dataclasses.replace(self, **values)
+
     def to_text(self) -> str:
         """One line for the model card."""
         return repr(self)
@@ -122,10 +133,19 @@ def load_recipe(name: str) -> Recipe:
         raise ConfigError(f"{path} has no [[stage]].", "stage")
     if not isinstance(augment, dict):
         raise ConfigError(f"{path}: augment must be a table, [augment].", "augment")
-    stages = tuple(_build(Stage, part, path) for part in parts)
+    stages = tuple(_stage(part, augment, path) for part in parts)
     augment = _build(AugmentConfig, augment, path)
     recipe: Recipe = _build(Recipe, {**table, "stages": stages, "augment": augment}, path)
     return recipe
+
+
+def _stage(part: dict[str, Any], augment: Mapping[str, Any], path: Path) -> Stage:
+    own = part.pop("augment", None)
+    if own is not None and not isinstance(own, dict):
+        raise ConfigError(f"{path}: augment must be a table, [stage.augment].", "augment")
+    config = None if own is None else _build(AugmentConfig, {**augment, **own}, path)
+    stage: Stage = _build(Stage, {**part, "augment": config}, path)
+    return stage
 
 
 def _build(kind: type, table: Mapping[str, Any], path: Path) -> Any:

@@ -38,7 +38,7 @@ def build(recipe: Recipe, stage: Stage) -> Network:
             last_stride=stage.last_stride,
             mean=recipe.mean,
             std=recipe.std,
-            dropout=recipe.dropout,
+            dropout=recipe.dropout if stage.dropout is None else stage.dropout,
             norm=stage.norm,
         )
         return slim.to(memory_format=torch.channels_last)

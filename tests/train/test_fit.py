@@ -9,9 +9,11 @@ import torch
 
 from fervid.errors import DataError
 from train import fit as fitting
+from train.augment import AugmentConfig
 from train.fit import Session, fit
 from train.recipe import Recipe, Stage
 from train.resume import save, start
+from train.state import build
 
 SLIM = Stage(passes=0.5, px=16, blocks=(1, 2, 1, 1), slim=True, adaptive=False, last_stride=2)
 FULL = Stage(passes=0.5, px=16, blocks=(1, 2, 1, 1), last_stride=2)
@@ -84,6 +86,33 @@ def test_a_resnet_stopped_before_at_and_after_its_growth_ends_the_same(data, tmp
     whole = interrupted(recipe(SLIM, FULL), data, tmp_path, [1, 2, 3])
     assert (whole.stage, whole.step) == (1, 4)
     assert [round(row["step"]) for row in whole.history] == [4]
+
+
+@pytest.mark.slow
+def test_stages_with_pictures_of_their_own_end_the_same(data, tmp_path):
+    import dataclasses
+
+    harder = AugmentConfig(noise=0, faults=0, erase=1.0)
+    plans = [
+        recipe(SLIM, dataclasses.replace(SLIM, mixup=mixup, augment=config))
+        for mixup, config in ((None, None), (1.0, None), (None, harder))
+    ]
+    ends = [interrupted(plan, data, tmp_path / str(n), [3]) for n, plan in enumerate(plans)]
+    heads = [end.net.state_dict()["stem.conv.weight"] for end in ends]
+    assert not torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])
+
+
+def test_a_stages_own_values_hold_in_it_alone():
+    import dataclasses
+
+    own = dataclasses.replace(SLIM, lr=0.5, dropout=0.4, mixup=0.2, augment=AugmentConfig(flip=0))
+    plan = recipe(SLIM, own)
+    assert plan.at(0) == plan
+    there = plan.at(1)
+    assert (there.lr, there.dropout, there.mixup, there.augment.flip) == (0.5, 0.4, 0.2, 0)
+    assert build(plan, plan.stages[0]).drop.p == 0
+    assert build(plan, own).drop.p == 0.4
 
 
 @pytest.mark.slow

@@ -53,9 +53,23 @@ def test_a_recipe_holds_what_its_file_says(written):
     assert repr(recipe.lr) in recipe.to_text()
 
 
+def test_a_stage_names_only_what_differs_from_the_recipes_augment(written):
+    text = 'name = "x"\n[augment]\nflip = 0.25\nnoise = 0.5\n' + STAGE + STAGE
+    recipe = load_recipe(written(text + "[stage.augment]\nnoise = 0.1\n"))
+    assert recipe.stages[0].augment is None
+    own = recipe.at(1).augment
+    assert (own.flip, own.noise, recipe.augment.noise) == (0.25, 0.1, 0.5)
+
+
 @pytest.mark.parametrize(
     ("text", "key", "said"),
     [
+        (
+            'name = "x"\n' + STAGE + "[stage.augment]\nrotatoin = 3\n",
+            "rotatoin",
+            "mean rotation?",
+        ),
+        ('name = "x"\n' + STAGE + "augment = 3\n", "augment", "must be a table"),
         ('name = "x"\nlabel_smooting = 0.1\n' + STAGE, "label_smooting", "mean label_smoothing?"),
         ('name = "x"\n[augment]\nrotatoin = 3\n' + STAGE, "rotatoin", "mean rotation?"),
         ('name = "x"\n' + STAGE + "last_strid = 1\n", "last_strid", "mean last_stride?"),
