@@ -70,3 +70,12 @@ def test_a_part_of_ones_own_takes_fifteen_lines(module):
 def test_frames_of_a_video_in_one_picture(folder, tmp_path):
     sample("picture.py", folder / "clip.mp4", tmp_path / "out.jpg", 0, 0.2)
     assert cv2.imread(str(tmp_path / "out.jpg")).shape == (270, 960, 3)
+
+
+def test_two_models_side_by_side(folder, tmp_path):
+    out, model = tmp_path / "both.png", ROOT / "fervid/models/fervid-int8.onnx"
+    sample("two_models.py", folder / "clip.mp4", model, model, out, 0, 0.2)
+    picture = cv2.imread(str(out))
+    assert picture.shape == (2 * 270, 2 * 480, 3)
+    assert (picture[:, :480] == picture[:, 480:]).all()
+    assert (picture[:270] != picture[270:]).any()
