@@ -19,6 +19,7 @@ from train.calibration_report import (
 )
 from train.data import Split, leaked
 from train.feature_snr import feature_snr
+from train.quarters import quarter_figures, quarters_table
 from train.robustness import CLEAN, DARK, NOISY, SETTINGS, Plan, measure
 from train.robustness_report import split_figures
 from train.robustness_tables import (
@@ -97,10 +98,14 @@ def measure_thumbnails(
         copies = leaked((images[at], labels[at]), splits["train"])
         parts[name] = split_figures(ours, truth, labels[at], copies, rng)
         parts[name]["snr"] = _snr(probe, images, at, plan, tell)
+        parts[name]["quarters"] = quarter_figures(images[at], ours[0].predicted == labels[at])
         pools[name] = ours, labels[at]
     rows = _calibration(backend, splits, chosen, pools, plan, tell)
     makers = (kinds_table, accuracy_table, class_table, drift_table, snr_table)
     tables = [make(name, parts[name]) for name in parts for make in makers]
+    for name, part in parts.items():
+        title = f"{TITLES[name]}: which faces it is wrong about"
+        tables.append(quarters_table(title, part["quarters"]))
     tables += [calibration_table(rows)] if rows else []
     if not rows:
         return {"splits": parts, "calibration": rows}, tables
