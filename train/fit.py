@@ -189,15 +189,16 @@ class Trainer:
     ) -> Tensor:
         """Their mean, and for pictures with noise or faults the teacher's answer and maps."""
         logits, maps = (part.float() for part in said)
-        if not (share and (self.recipe.distil or self.recipe.distil_maps)):
+        recipe = self.recipe.at(state.stage)
+        if not (share and (recipe.distil or recipe.distil_maps)):
             return losses.mean()
         dirty = (batch.pictures != batch.clean).flatten(1).any(1)
         if not dirty.any():
             return losses.mean()
         teacher = averaged(state.ema).eval()
         with torch.no_grad(), self.accelerator.autocast():
-            wanted, places = teacher(as_input(batch.clean[dirty], self.recipe), None)
-        weights = share * self.recipe.distil, share * self.recipe.distil_maps
+            wanted, places = teacher(as_input(batch.clean[dirty], recipe), None)
+        weights = share * recipe.distil, share * recipe.distil_maps
         extra = distilled(
             (logits[dirty], maps[dirty]), (wanted.float(), places.float()), losses[dirty], weights
         )

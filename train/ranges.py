@@ -44,6 +44,7 @@ RANGES: Mapping[str, Mapping[str, Range]] = {
         "lr": POSITIVE,
         "dropout": BELOW_ONE,
         "mixup": AT_LEAST_0,
+        "distil_maps": AT_LEAST_0,
     },
     "Recipe": {
         "seed": AT_LEAST_0,

@@ -29,8 +29,8 @@ class Stage:
         adaptive: the norms see eta; without, they are plain batch norms, which is faster.
         slim: train a `SlimNet`, which the next stage embeds.
         norm: of a `SlimNet`, for `python -m train ablate`; only a plain one can be embedded.
-        lr, dropout, mixup, augment: this stage's own instead of the recipe's; in a recipe file
-            [stage.augment] names only what differs from [augment].
+        lr, dropout, mixup, distil_maps, augment: this stage's own instead of the recipe's; in a
+            recipe file [stage.augment] names only what differs from [augment].
     """
 
     passes: float
@@ -44,6 +44,7 @@ class Stage:
     lr: float | None = None
     dropout: float | None = None
     mixup: float | None = None
+    distil_maps: float | None = None
     augment: AugmentConfig | None = None
 
 
@@ -105,7 +106,7 @@ class Recipe:
     def at(self, stage: int) -> "Recipe":
         """The recipe as it applies in one of its stages."""
         own = self.stages[stage]
-        names = ("lr", "dropout", "mixup", "augment")
+        names = ("lr", "dropout", "mixup", "distil_maps", "augment")
         values = {name: getattr(own, name) for name in names if getattr(own, name) is not None}
         return dataclasses.replace(self, **values)
 
