@@ -1,13 +1,18 @@
-"""From a run's resume file to fp16 weights with a card: filters and temperature from PublicTest."""
+"""From a run's resume file to fp16 weights with a card.
+
+Filters, temperature and the threshold of `uncertain` come from PublicTest.
+"""
 
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from rich.console import Console
+from scipy.special import softmax  # type: ignore[import-untyped]
 
 from fervid.backends import Backend, open_backend
 from fervid.card import ModelCard
@@ -17,11 +22,13 @@ from fervid.errors import DataError
 from fervid.filters import PAPER_CHOICE, FilterName
 from fervid.labels import darkness
 from fervid.network import ExpressionNet
+from fervid.records import F32
 from train.calibration import Bools, fit_temperature
 from train.data import CLASSES, Split
 from train.recipe import Recipe
 from train.resume import start
 from train.robustness import CLEAN, DARK, NOISY, Plan, Setting, prepare, run_model
+from train.selective import COVERAGE, at_threshold, risk_coverage, threshold_for
 from train.state import averaged
 from train.validate import SETTINGS as WATCHED
 
@@ -38,6 +45,15 @@ class _Choice:
     seed: int
 
 
+class Answers(NamedTuple):
+    """N answers: logits float32 (N, K), labels int64, eta and darkness float32 (N,)."""
+
+    logits: F32
+    labels: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    eta: F32
+    dark: F32
+
+
 def release(
     recipe: Recipe, resume: Path, data: Mapping[str, Split], out: Path, n: int
 ) -> ModelCard:
@@ -48,7 +64,7 @@ def release(
         resume: the run's resume file.
         data: as `load_fer2013` returns it; only PublicTest is looked at.
         out: the .safetensors file to write.
-        n: images of PublicTest that choose the filters and fit the temperature, at most its half.
+        n: images of PublicTest that choose filters, temperature and threshold, at most its half.
 
     Returns:
         The card.
@@ -76,7 +92,7 @@ def release(
         with torch.inference_mode():
             backend = open_backend(draft, "cpu")
             card = card.replace(filters=_filters(backend, card, choice))
-            card = card.replace(temperature=_temperature(backend, card, choice))
+            card = calibrated_card(card, _pooled(backend, card, choice))
     save_model(net, card, out)
     return card
 
@@ -134,28 +150,33 @@ def _right(
     return np.asarray(output.logits.argmax(1) == on.split[1][on.indices], np.bool_)
 
 
-def _temperature(backend: Backend, card: ModelCard, on: _Choice) -> tuple[float, float, float]:
-    """(t0, t1, t2) over clean, noisy and dark pictures, through the deployed path."""
+def _pooled(backend: Backend, card: ModelCard, on: _Choice) -> Answers:
+    """What the network says of clean, noisy and dark pictures, through the deployed path."""
     choice: dict[str, FilterName] = {**PAPER_CHOICE, **card.filters}  # type: ignore[dict-item]
     plan = Plan(card, on.seed, choice)
-    logits, etas, darks = [], [], []
-    settings = (CLEAN, *NOISY, DARK)
-    for number, setting in enumerate(settings):
-        part = on.indices[number % 2 :: 2] if setting is not CLEAN else on.indices
-        seen = prepare(on.split[0], part, setting, plan)
-        output = run_model(backend, seen, np.full(len(part), -1, np.int64), _silent)
-        logits.append((output.logits, on.split[1][part]))
-        etas.append(seen.eta)
-        darks.append(darkness(seen.crops))
-    found = fit_temperature(
-        np.concatenate([x for x, _ in logits]),
-        np.concatenate([y for _, y in logits]),
-        np.concatenate(etas),
-        np.concatenate(darks),
-    )
+    parts = []
+    for number, setting in enumerate((CLEAN, *NOISY, DARK)):
+        at = on.indices[number % 2 :: 2] if setting is not CLEAN else on.indices
+        seen = prepare(on.split[0], at, setting, plan)
+        output = run_model(backend, seen, np.full(len(at), -1, np.int64), _silent)
+        parts.append((output.logits, on.split[1][at], seen.eta, darkness(seen.crops)))
+    return Answers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def calibrated_card(card: ModelCard, said: Answers) -> ModelCard:
+    """The card with temperature and threshold: COVERAGE of all answers reach the threshold."""
+    found = fit_temperature(said.logits, said.labels, said.eta, said.dark)
     t0, t1, t2 = (round(float(t), 4) for t in found)
-    _say(f"temperature: exp({t0} + {t1} eta + {t2} darkness)")
-    return t0, t1, t2
+    heat = np.exp(t0 + t1 * said.eta + t2 * said.dark)[:, None]
+    p = softmax(said.logits / heat, 1)
+    curve = risk_coverage(p.max(1), np.asarray(p.argmax(1) == said.labels, np.bool_))
+    least = np.floor(100 * threshold_for(curve, COVERAGE)) / 100
+    covered, accuracy = at_threshold(curve, least)
+    _say(
+        f"temperature: exp({t0} + {t1} eta + {t2} darkness); uncertain below {least:.2f}: "
+        f"{covered:.1%} answered, {accuracy or 0:.1%} of them right"
+    )
+    return card.replace(temperature=(t0, t1, t2), uncertain_below=float(least))
 
 
 def _silent(_: str, __: int) -> None:

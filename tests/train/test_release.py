@@ -1,8 +1,11 @@
-"""Which filter a released model is used with."""
+"""What a released model is used with: filters, temperature, and the threshold of doubt."""
 
 import numpy as np
+import pytest
 
-from train.release import preferred
+from fervid.card import ModelCard
+from train.data import CLASSES
+from train.release import Answers, calibrated_card, preferred
 
 
 def flags(n_right, n=400):
@@ -26,3 +29,18 @@ def test_a_clearly_better_filter_is_taken():
 def test_equal_filters_leave_the_papers():
     right = {"none": flags(200), "gaussian": flags(200)}
     assert preferred(right, "gaussian") == "gaussian"
+
+
+def test_the_threshold_leaves_a_fifth_of_the_answers_in_doubt():
+    rng = np.random.default_rng(1)
+    n, k = 4000, len(CLASSES)
+    logits = rng.normal(0, 2, (n, k)).astype(np.float32)
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    labels = (p.cumsum(1) < rng.random((n, 1))).sum(1)  # the logits are exactly true
+    nothing = np.zeros(n, np.float32)
+    card = ModelCard(name="test", classes=CLASSES, input_px=48)
+    card = calibrated_card(card, Answers(2 * logits, labels, nothing, nothing))
+    assert card.temperature[0] == pytest.approx(np.log(2), abs=0.1)
+    sure = p.max(1) >= card.uncertain_below
+    assert sure.mean() == pytest.approx(0.8, abs=0.04)
+    assert (p.argmax(1) == labels)[sure].mean() > (p.argmax(1) == labels)[~sure].mean() + 0.2
