@@ -72,7 +72,7 @@ class ExplainConfig(Section):
         heatmap_smooth_s: Seconds over which a face's heatmap is smoothed; 0 is not at all.
     """
 
-    cam: CamName = "adaptive_fused"
+    cam: CamName = "adaptive"
     heatmap: Switch = True
     heatmap_smooth_s: float = within(0.3, 0)
 

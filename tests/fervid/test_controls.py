@@ -47,7 +47,7 @@ def test_filters_and_maps_are_taken_in_turn():
     assert FILTER_ORDER == ("auto", "none", "gaussian", "median", "bilateral")
     seen = [pressed("c" * n).view.cam for n in range(5)]
     assert set(seen) == set(CAM_ORDER)
-    assert seen[0] == seen[4] == "adaptive_fused"
+    assert seen[0] == seen[4] == "adaptive"
 
 
 def test_classes_are_chosen_by_number_and_given_up_by_0():

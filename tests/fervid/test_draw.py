@@ -87,7 +87,7 @@ def test_the_status_line_shows_the_noise():
 
 def test_the_status_line_names_unusual_maps():
     plain, same, other = (
-        draw(frame(), replace(result([]), cam=cam)) for cam in ("", "adaptive_fused", "gradcam")
+        draw(frame(), replace(result([]), cam=cam)) for cam in ("", "adaptive", "gradcam")
     )
     assert (plain == same).all()
     assert (plain[345:] != other[345:]).any()

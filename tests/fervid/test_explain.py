@@ -159,10 +159,10 @@ def test_a_second_value_for_the_same_time_takes_the_firsts_place():
     ("cam", "target", "note"),
     [
         ("", "", ""),
-        ("adaptive_fused", "", ""),
+        ("adaptive", "", ""),
         ("gradcam", "", "map gradcam"),
         ("gradcam_fused", "sad", "map gradcam fused of sad"),
-        ("adaptive_fused", "happy", "map of happy"),
+        ("adaptive", "happy", "map of happy"),
     ],
 )
 def test_unusual_maps_are_named(cam, target, note):

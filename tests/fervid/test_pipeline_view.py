@@ -16,7 +16,7 @@ from fervid.records import Frame
 from tests.backends import FakeBackend
 from tests.places import DEFAULT_MODEL
 
-START = View("auto", "adaptive_fused")
+START = View("auto", "adaptive")
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,9 @@ def test_the_view_decides_filter_map_and_target(pipeline, portrait):
     last = pipeline.process(Frame(2, 0.2, portrait))
     seen = [call[2].tolist() for call in pipeline._backend.seen]
     assert seen == [[-1], [3], [-1]]
-    assert (first.filter_name, first.cam, first.target) == ("none", "adaptive_fused", "")
+    assert (first.filter_name, first.cam, first.target) == ("none", "adaptive", "")
     assert (other.filter_name, other.cam, other.target) == ("bilateral", "gradcam", "happy")
-    assert (last.filter_name, last.cam, last.target) == ("none", "adaptive_fused", "")
+    assert (last.filter_name, last.cam, last.target) == ("none", "adaptive", "")
 
 
 def test_again_says_what_process_would_have_said(portrait):

@@ -126,7 +126,7 @@ def test_config_show_says_where_each_value_came_from(here, capsys):
     assert lines["smooth_s"] == "smooth_s = 0.8 # fervid.toml, line 4"
     assert lines["every"] == "every = 2 # command line"
     assert lines["out"] == 'out = "res" # command line'
-    assert lines["cam"] == 'cam = "adaptive_fused" # default'
+    assert lines["cam"] == 'cam = "adaptive" # default'
     assert lines["roi"] == "roi = [0, 0, 64, 48] # fervid.toml, line 12"
     assert re.search(r"^# model is not set +# default$", text, re.MULTILINE)
 
