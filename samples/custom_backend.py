@@ -21,12 +21,12 @@ class Mirrored:
     def run(
         self, images: NDArray[np.float32], eta: NDArray[np.float32], target: NDArray[np.int64]
     ) -> fervid.ModelOutput:
-        a = self._inner.run(images, eta, target)
-        same = np.where(target < 0, a.logits.argmax(1), target)  # heatmaps of one class
-        b = self._inner.run(np.ascontiguousarray(images[..., ::-1]), eta, same)
+        both = images, np.ascontiguousarray(images[..., ::-1])
+        logits = np.mean([self._inner.run(x, eta, target).logits for x in both], 0)
+        best = np.where(target < 0, logits.argmax(1), target)  # heatmaps of one class
+        a, b = (self._inner.run(x, eta, best) for x in both)
         maps, cams = a.maps + b.maps[..., ::-1], a.cams + b.cams[..., ::-1]
-        half = np.float32(0.5)
-        return fervid.ModelOutput(half * (a.logits + b.logits), half * maps, half * cams)
+        return fervid.ModelOutput(logits, maps / 2, cams / 2)
 
     def close(self) -> None:
         self._inner.close()

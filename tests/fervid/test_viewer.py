@@ -85,7 +85,7 @@ def stage(tmp_path):
 def test_the_view_of_the_next_frame_follows_the_keys(stage):
     stage.frame("fc4")
     view = stage.viewer.view
-    assert (view.filter, view.cam, view.target) == ("none", "gradcam", 3)
+    assert (view.filter, view.cam, view.target) == ("none", "gradcam_fused", 3)
 
 
 def test_the_greeting_goes_by_itself(stage):
@@ -109,14 +109,17 @@ def test_the_frame_that_stands_still_is_analysed_again_with_another_view(stage):
     stage.keys("c")
     stage.keys("h")
     stage.keys("f")
-    assert [(v.cam, v.filter) for v in stage.analysed] == [("gradcam", "auto"), ("gradcam", "none")]
+    assert [(v.cam, v.filter) for v in stage.analysed] == [
+        ("gradcam_fused", "auto"),
+        ("gradcam_fused", "none"),
+    ]
 
 
 def test_a_view_chosen_just_before_the_pause_is_shown_too(stage):
     stage.frame("c ")
     assert stage.viewer.pending
     stage.viewer.react(stage.again)
-    assert [v.cam for v in stage.analysed] == ["gradcam"]
+    assert [v.cam for v in stage.analysed] == ["gradcam_fused"]
     stage.now += MESSAGE_S / 2
     assert not stage.viewer.pending
 
