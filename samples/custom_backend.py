@@ -26,7 +26,7 @@ class Mirrored:
         best = np.where(target < 0, logits.argmax(1), target)  # heatmaps of one class
         a, b = (self._inner.run(x, eta, best) for x in both)
         maps, cams = a.maps + b.maps[..., ::-1], a.cams + b.cams[..., ::-1]
-        return fervid.ModelOutput(logits, maps / 2, cams / 2)
+        return fervid.ModelOutput(logits, np.float32(0.5) * maps, np.float32(0.5) * cams)
 
     def close(self) -> None:
         self._inner.close()
