@@ -8,7 +8,7 @@
     ├── ModelError             a model file
     │   ├── ModelLoadError     it cannot be loaded
     │   ├── CardError          its card is missing or wrong
-    │   └── BackendMissing     the library that would run it is not installed          (.extra)
+    │   └── BackendMissing     the library or device that would run it is not here         (.extra)
     ├── SinkError              an output cannot be written, or a written one not read  (.path)
     ├── DisplayError           a window was asked for and none can be opened
     ├── LibraryMissing         a library that is optional is not installed             (.extra)
@@ -60,7 +60,7 @@ class CardError(ModelError):
 
 
 class BackendMissing(ModelError):  # noqa: N818  a state, not a fault
-    """The library that would run a model is not installed."""
+    """The library or the device that would run a model is not here."""
 
     def __init__(self, message: str, extra: str = "") -> None:
         super().__init__(message)

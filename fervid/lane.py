@@ -222,6 +222,7 @@ class Lane:
             card.classes,
             session.config.as_dict(),
             __version__,
+            getattr(session.backend, "device", ""),
         )
 
     def _conclude(self, error: BaseException | None) -> None:

@@ -183,6 +183,7 @@ def summary_record(header: RunHeader, figures: Mapping[str, Any]) -> dict[str, A
         "source": about["source"]["uri"],
         "model": header.model,
         "model_sha256": header.model_sha256,
+        "device": header.device,
         "classes": about["classes"],
         **figures,
         "config": about["config"],

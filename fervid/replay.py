@@ -37,7 +37,9 @@ def replayed_summary(journal: Path) -> dict[str, Any]:
     return {
         "fervid": header["fervid"],
         "source": header["source"]["uri"],
-        **{key: header[key] for key in ("model", "model_sha256", "classes")},
+        **{key: header[key] for key in ("model", "model_sha256")},
+        "device": header.get("device", ""),  # older journals lack it
+        "classes": header["classes"],
         **figures,
         "error": "the run ended early; recovered from its journal",
         "recovered": True,

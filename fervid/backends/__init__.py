@@ -74,14 +74,14 @@ def open_backend(path: Path | str | None = None, device: str = "auto", threads: 
 
     Args:
         path: an .onnx or .safetensors file with a card; None for the model that comes with fervid.
-        device: "auto" or "cpu" or "cuda".
+        device: "auto", "cpu", "cuda" or, for .onnx files, "tensorrt".
         threads: threads inside the backend; 0 leaves the choice to the library.
 
     Raises:
         ModelLoadError: the file is missing, has another suffix, cannot be loaded, or does not run
             as its card says.
         CardError: it has no card.
-        BackendMissing: the library that runs it is not installed.
+        BackendMissing: the library or the device that runs it is not here.
     """
     with model_file(None if path is None else Path(path)) as file:
         return _open(file, device, threads)

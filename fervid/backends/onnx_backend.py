@@ -1,18 +1,26 @@
-"""The network on ONNX Runtime, on the CPU or on CUDA."""
+"""The network on ONNX Runtime: on the CPU, on CUDA or on TensorRT."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fervid.backends import first_line
+from fervid.backends.providers import (
+    PROVIDERS,
+    automatic,
+    load_libraries,
+    start_problem,
+    tensorrt_options,
+)
 from fervid.card import CARD_KEY, ModelCard
 from fervid.errors import BackendMissing, CardError, ModelLoadError
 from fervid.records import ModelOutput
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 OUTPUTS = ["logits", "maps", "cams"]
+QUIET = 4  # ONNX Runtime's "fatal": that a provider does not start, fervid says itself
 
 
 def session_options(threads: int = 0) -> ort.SessionOptions:
@@ -35,42 +43,51 @@ def session_options(threads: int = 0) -> ort.SessionOptions:
 class OnnxBackend:
     """Runs an .onnx model that `python -m export` wrote; see `fervid.backends.Backend`.
 
-    "auto" is the CPU; a device that is asked for and absent is an error, never replaced.
+    A device that is asked for and absent is an error, never replaced; "auto" is
+    `fervid.backends.providers.automatic`. On a GPU inputs and outputs are bound to its memory, and
+    each crosses over once. No GPU was at hand: there the code is tested up to the provider's start,
+    and the bindings on the CPU.
+
+    Attributes:
+        device: where it runs: "cpu", "cuda" or "tensorrt".
     """
 
     def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
-        provider = PROVIDERS["cpu" if device == "auto" else device]
-        if provider not in ort.get_available_providers():
-            raise BackendMissing(
-                f"--device {device} needs ONNX Runtime's {provider}, which is not installed here; "
-                "pip install 'fervid[cuda]'.",
-                "cuda",
-            )
+        self._path, options = path, session_options(threads)
+        if device not in ("auto", "cpu"):
+            _check_installed(device)
         ort.disable_telemetry_events()  # Windows; elsewhere fervid/__init__.py has done it
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
-                path.read_bytes(), session_options(threads), providers=[provider]
+                path.read_bytes(), options, providers=list(PROVIDERS["cpu"])
             )
         except Exception as error:
             raise ModelLoadError(
                 f"{path} cannot be loaded as an ONNX model ({first_line(error)}); it is damaged or "
                 "something else, so copy or export it again."
             ) from error
-        if self._session.get_providers()[0] != provider:
-            raise BackendMissing(f"{provider} was asked for and could not be started.", "cuda")
+        self.card = self._read_card()
+        self.device = automatic(self.card.precision) if device == "auto" else device
+        if self.device != "cpu":
+            self._session = _start(self.device, path, self.card, options)
+
+    def _read_card(self) -> ModelCard:
+        """The card in the file; the outputs must be those of the network's contract."""
+        assert self._session is not None
         metadata = self._session.get_modelmeta().custom_metadata_map
         if CARD_KEY not in metadata:
             raise CardError(
-                f"{path} has no fervid card, so its input is unknown; "
+                f"{self._path} has no fervid card, so its input is unknown; "
                 "export it with `python -m export onnx`."
             )
-        self.card = ModelCard.from_json(metadata[CARD_KEY], str(path))
+        card = ModelCard.from_json(metadata[CARD_KEY], str(self._path))
         names = [output.name for output in self._session.get_outputs()]
         if names != OUTPUTS:
             raise ModelLoadError(
-                f"{path} has the outputs {names}, fervid needs {OUTPUTS}; export it with "
+                f"{self._path} has the outputs {names}, fervid needs {OUTPUTS}; export it with "
                 "`python -m export onnx`."
             )
+        return card
 
     def run(
         self, images: NDArray[np.float32], eta: NDArray[np.float32], target: NDArray[np.int64]
@@ -78,9 +95,79 @@ class OnnxBackend:
         """Run one batch; see `Backend.run`."""
         if self._session is None:
             raise ModelLoadError("The model was closed and cannot run any more.")
-        feeds = {"images": images, "eta": eta, "target": target}
-        return ModelOutput(*self._session.run(OUTPUTS, feeds))
+        feeds: dict[str, NDArray[Any]] = {"images": images, "eta": eta, "target": target}
+        if self.device == "cpu":
+            return ModelOutput(*self._session.run(OUTPUTS, feeds))
+        return ModelOutput(*run_bound(self._session, feeds, "cuda"))
 
     def close(self) -> None:
         """Release the session."""
         self._session = None
+
+
+def run_bound(
+    session: ort.InferenceSession, feeds: dict[str, NDArray[Any]], memory: str
+) -> list[NDArray[np.float32]]:
+    """Run with inputs and outputs in a device's memory; returns OUTPUTS, copied back.
+
+    Args:
+        session: an open session.
+        feeds: input name -> array.
+        memory: "cuda" or "cpu".
+    """
+    binding = session.io_binding()
+    for name, value in feeds.items():
+        there = ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value), memory, 0)
+        binding.bind_ortvalue_input(name, there)
+    for name in OUTPUTS:
+        binding.bind_output(name, memory)
+    session.run_with_iobinding(binding)
+    found: list[NDArray[np.float32]] = binding.copy_outputs_to_cpu()
+    return found
+
+
+def _check_installed(device: str) -> None:
+    """Refuse a device whose provider this ONNX Runtime was not built with.
+
+    Raises:
+        BackendMissing: so it is.
+    """
+    name = PROVIDERS[device][0]
+    if name not in ort.get_available_providers():
+        raise BackendMissing(
+            f"--device {device} needs ONNX Runtime's {name}, which is not installed here; "
+            "pip install 'fervid[cuda]', or choose --device cpu.",
+            "cuda",
+        )
+
+
+def _start(
+    device: str, path: Path, card: ModelCard, options: ort.SessionOptions
+) -> ort.InferenceSession:
+    """A session on a GPU, of a model that the CPU has loaded already.
+
+    Raises:
+        BackendMissing: it does not start there, and why.
+    """
+    load_libraries()
+    wanted: list[Any] = list(PROVIDERS[device])
+    if device == "tensorrt":
+        wanted[0] = (wanted[0], tensorrt_options(card.input_px, card.precision))
+    options.log_severity_level = QUIET
+    ort.set_default_logger_severity(QUIET)
+    try:
+        session = ort.InferenceSession(
+            path.read_bytes(), options, providers=wanted, enable_fallback=0
+        )
+        reason = f"ONNX Runtime took {session.get_providers()[0]} instead"
+        if session.get_providers()[0] == PROVIDERS[device][0]:
+            return session
+    except Exception as error:  # noqa: BLE001  whatever the driver and its libraries make of it
+        reason = first_line(error)
+    more = "" if device == "cuda" else ", and TensorRT 10 (pip install tensorrt)"
+    reason = start_problem(PROVIDERS[device][0]) or reason
+    raise BackendMissing(
+        f"--device {device} does not start here ({reason}); it needs a GPU by NVIDIA with its "
+        f"driver, pip install 'fervid[cuda]'{more}; or choose --device cpu.",
+        "cuda",
+    )

@@ -1,8 +1,22 @@
 """What ONNX Runtime can run networks on, and whether it really starts there."""
 
+import contextlib
+import io
+import logging
+import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
+log = logging.getLogger(__name__)
+
+# The provider of each device, the one that must start first.
+PROVIDERS: Mapping[str, tuple[str, ...]] = {
+    "cpu": ("CPUExecutionProvider",),
+    "cuda": ("CUDAExecutionProvider",),
+    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
+}
 START_WITHIN_S = 60
 # The smallest ONNX graph: y = Identity(x), x float32 (1,).
 IDENTITY = (
@@ -13,6 +27,7 @@ _PROBE = """
 import os, sys
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
+getattr(onnxruntime, "preload_dlls", lambda: None)()
 session = onnxruntime.InferenceSession(bytes.fromhex(sys.argv[2]), providers=[sys.argv[1]])
 sys.exit(session.get_providers()[0] != sys.argv[1])
 """
@@ -27,6 +42,59 @@ def providers() -> list[str]:
     import onnxruntime
 
     return list(onnxruntime.get_available_providers())
+
+
+def gpu_present() -> bool:
+    """Whether NVIDIA's driver is on this machine."""
+    return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
+
+
+def automatic(precision: str) -> str:
+    """The device that "auto" means for an ONNX model: CUDA where it starts, or the CPU.
+
+    CUDA has no int8 convolutions, so int8 models stay on the CPU, which they were made for.
+
+    Args:
+        precision: of the model's card.
+    """
+    name = PROVIDERS["cuda"][0]
+    if precision == "int8" or not gpu_present() or name not in providers():
+        return "cpu"
+    problem = start_problem(name)
+    if problem:
+        log.warning("The CPU is used, as CUDA does not start: %s", problem)
+    return "cpu" if problem else "cuda"
+
+
+def load_libraries() -> None:
+    """Load CUDA's and cuDNN's libraries as pip installs them; what it says goes to the log."""
+    import onnxruntime
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):  # standard output is for data
+        onnxruntime.preload_dlls()
+    for line in said.getvalue().splitlines():
+        log.debug("onnxruntime: %s", line)
+
+
+def tensorrt_options(input_px: int, precision: str, batch: int = 64) -> dict[str, str]:
+    """One engine for every batch size, as otherwise each new size builds one, for a minute.
+
+    Args:
+        input_px: S of the network.
+        precision: of the model's card; float16 lets TensorRT compute in it.
+        batch: most faces of one call.
+    """
+
+    def shapes(n: int) -> str:
+        return f"images:{n}x3x{input_px}x{input_px},eta:{n},target:{n}"
+
+    return {
+        "trt_fp16_enable": str(precision == "float16"),
+        "trt_profile_min_shapes": shapes(1),
+        "trt_profile_opt_shapes": shapes(1),
+        "trt_profile_max_shapes": shapes(batch),
+    }
 
 
 def start_problem(provider: str) -> str:

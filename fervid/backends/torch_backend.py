@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fervid.adcam import ExplainedNet
 from fervid.checkpoint import load_model
-from fervid.errors import ModelLoadError
+from fervid.errors import BackendMissing, ModelLoadError
 from fervid.records import ModelOutput
 
 
@@ -17,12 +17,19 @@ class TorchBackend:
 
     def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
         net, self.card = load_model(path)
-        if device == "cuda" and not torch.cuda.is_available():
+        if device == "tensorrt":
             raise ModelLoadError(
-                "--device cuda was asked for and PyTorch sees no CUDA device here."
+                f"--device tensorrt runs .onnx models, not {path.name}; export it with "
+                "`python -m export onnx`, or choose --device cuda."
+            )
+        if device == "cuda" and not torch.cuda.is_available():
+            raise BackendMissing(
+                "--device cuda needs a GPU by NVIDIA that PyTorch can use, and it sees none here; "
+                "install its driver and a PyTorch for CUDA, or choose --device cpu.",
+                "cuda",
             )
         use_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-        self.device = torch.device("cuda" if use_cuda else "cpu")
+        self.device = "cuda" if use_cuda else "cpu"
         if threads:
             torch.set_num_threads(threads)
         self._net = ExplainedNet(net).to(self.device)

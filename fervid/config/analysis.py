@@ -11,7 +11,7 @@ FilterChoice = Literal["auto", "none", "gaussian", "median", "bilateral"]
 FilterSetName = Literal["tuned", "paper-table1", "paper-table3"]
 CamName = Literal["gradcam", "adaptive", "gradcam_fused", "adaptive_fused"]
 Detector = Literal["short", "full"]
-Device = Literal["auto", "cpu"]
+Device = Literal["auto", "cpu", "cuda", "tensorrt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +34,7 @@ class ModelConfig(Section):
 
     Attributes:
         model: Model file (.onnx or .safetensors) instead of the one that comes with fervid.
-        device: Where the network runs; auto is the CPU for .onnx files, and CUDA where PyTorch has
-            it for .safetensors.
+        device: Where the network runs; auto is CUDA where it starts, but the CPU for int8 models.
         threads: Threads of the network; 0 leaves the number to the library.
     """
 

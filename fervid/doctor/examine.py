@@ -68,10 +68,9 @@ def _codecs() -> Finding:
 
 
 def _providers() -> list[Finding]:
-    from fervid.backends.providers import providers, start_problem
+    from fervid.backends.providers import gpu_present, providers, start_problem
 
-    available = providers()
-    has_gpu = Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
+    available, has_gpu = providers(), gpu_present()
     tried = [name for name in engines.ACCELERATORS if name in available and has_gpu]
     return engines.check_providers(available, has_gpu, {n: start_problem(n) for n in tried})
 

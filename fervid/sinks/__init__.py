@@ -41,7 +41,8 @@ class Calendar:
 class RunHeader:
     """What every output says about its origin: source, model, effective configuration, versions.
 
-    `calendar` is shared by the run's sinks and not written.
+    `device` is where the network runs, "" if its backend does not say. `calendar` is shared by the
+    run's sinks and not written.
     """
 
     source: SourceInfo
@@ -50,6 +51,7 @@ class RunHeader:
     classes: tuple[str, ...]
     config: Mapping[str, object]
     version: str
+    device: str = ""
     calendar: Calendar = field(default_factory=Calendar, repr=False, compare=False)
 
 

@@ -51,6 +51,7 @@ def header_record(header: RunHeader) -> dict[str, Any]:
         "source": source,
         "model": header.model,
         "model_sha256": header.model_sha256,
+        "device": header.device,
         "classes": list(header.classes),
         "config": dict(header.config),
     }

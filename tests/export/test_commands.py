@@ -123,7 +123,7 @@ def test_a_missing_source_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("out", ["nowhere/m.onnx", "folder"])
-@pytest.mark.parametrize("command", ["onnx", "quantize"])
+@pytest.mark.parametrize("command", ["onnx", "half", "quantize"])
 def test_an_output_without_a_place_is_refused_before_the_work(
     tmp_path, monkeypatch, capsys, command, out
 ):

@@ -7,7 +7,8 @@ import onnx
 import pytest
 
 from export.graph import export_onnx, read_card
-from export.parity import FLOAT_TOLERANCE, _correlation, compare, enforce, outputs
+from export.half import halve
+from export.parity import FLOAT_TOLERANCE, HALF_TOLERANCE, _correlation, compare, enforce, outputs
 from export.quantize import _ranges, quantize
 from export.sensitivity import errors, logits, quantized, worst
 from fervid.backends import open_backend
@@ -32,6 +33,7 @@ def files(tmp_path_factory):
     export_onnx(net, CARD, folder / "m.onnx")
     images, eta, _ = pictures()
     quantize(folder / "m.onnx", folder / "m8.onnx", images, eta, limit=np.inf)
+    halve(folder / "m.onnx", folder / "m16.onnx")
     return folder
 
 
@@ -65,9 +67,18 @@ def test_int8_is_close_and_smaller(files):
 
 
 @pytest.mark.slow
+def test_float16_is_closer_than_int8_and_half_as_large(files):
+    found = parity(files, "m16.onnx")
+    enforce(found, "float16")
+    assert FLOAT_TOLERANCE < found.logits_error < HALF_TOLERANCE
+    assert (files / "m16.onnx").stat().st_size < 0.55 * (files / "m.onnx").stat().st_size
+
+
+@pytest.mark.slow
 def test_the_card_travels_and_says_the_precision(files):
     assert read_card(files / "m.onnx") == CARD
     assert read_card(files / "m8.onnx") == CARD.replace(precision="int8")
+    assert read_card(files / "m16.onnx") == CARD.replace(precision="float16")
 
 
 @pytest.mark.slow
@@ -152,7 +163,7 @@ def test_a_map_that_is_constant_on_one_side_counts_as_0():
 
 
 @pytest.mark.parametrize("part", ["logits", "maps", "cams"])
-@pytest.mark.parametrize("precision", ["int8", "float32"])
+@pytest.mark.parametrize("precision", ["int8", "float16", "float32"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_model_with_nan_or_infinity_is_refused(part, precision, bad):
     same = outputs_of([[2, 0], [0, 4]])
@@ -208,7 +219,7 @@ def test_noisy_pictures_have_their_own_tolerances():
     enforce(dataclasses.replace(same, cams_correlation=(1, 0.92, 1, 1)), "int8", "noisy")
     with pytest.raises(ExportError, match=r"noisy pictures .* 94\.00%"):
         enforce(dataclasses.replace(same, agreement=0.94), "int8", "noisy")
-    with pytest.raises(ExportError, match="noisy pictures an int8 heatmap"):
+    with pytest.raises(ExportError, match="noisy pictures one of int8's heatmaps"):
         enforce(dataclasses.replace(same, cams_correlation=(1, 0.88, 1, 1)), "int8", "noisy")
     with pytest.raises(ExportError, match="noisy pictures the graph differs"):
         enforce(dataclasses.replace(same, logits_error=1e-3), "float32", "noisy")
@@ -232,3 +243,8 @@ def test_a_model_that_differs_is_refused():
         enforce(dataclasses.replace(same, cams_correlation=(1, 1, 0.5, 1)), "int8")
     with pytest.raises(ExportError, match="differs from torch"):
         enforce(dataclasses.replace(same, maps_error=1e-3), "float32")
+    enforce(dataclasses.replace(same, maps_error=1e-3, cams_close=(0, 0, 0, 0)), "float16")
+    with pytest.raises(ExportError, match="more than 5e-03"):
+        enforce(dataclasses.replace(same, maps_error=1e-2), "float16")
+    with pytest.raises(ExportError, match=r"float16 and torch agree on 98\.00%.*float32 file"):
+        enforce(dataclasses.replace(same, agreement=0.98), "float16")

@@ -38,7 +38,7 @@ COLUMNS = [
 def header(source=None, **changes):
     info = source or SourceInfo("a b.mp4", "a b.mp4", 64, 48, False, Fraction(25), 12, 0.48)
     fields = {"model": "tiny", "model_sha256": "ab12", "classes": CLASSES, "version": "0.1.0"}
-    fields |= {"config": {"cam": "adaptive"}}
+    fields |= {"config": {"cam": "adaptive"}, "device": "cpu"}
     return RunHeader(source=info, **(fields | changes))
 
 
@@ -163,6 +163,7 @@ def test_journal_has_a_header_and_a_line_for_every_frame(tmp_path):
         },
         "model": "tiny",
         "model_sha256": "ab12",
+        "device": "cpu",
         "classes": list(CLASSES),
         "config": {"cam": "adaptive"},
     }

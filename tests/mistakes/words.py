@@ -127,7 +127,7 @@ OPTIONS = (
         "value-unknown",
         "a value like none that is known",
         "--device gpu",
-        r"^--device must be one of auto, cpu, not gpu\.$",
+        r"^--device must be one of auto, cpu, cuda, tensorrt, not gpu\.$",
     ),
     option("value-missing", "an option without its value", "--csv", r"^--csv needs a value"),
     option(
