@@ -32,7 +32,7 @@ from fervid.looks import (
 )
 from fervid.noise import estimate_noise
 from fervid.records import F32, Faces, Noise
-from fervid.search import FULL_SHARE, Search, Terms
+from fervid.search import FULL_SHARE, FaceSearch, Terms
 
 DetectorName = Literal["auto", "short", "full"]
 
@@ -155,7 +155,9 @@ class FaceDetector:
         """Release MediaPipe's graphs and threads; closing twice is harmless."""
         self._close()
 
-    def detect(self, bgr: U8, noise: Noise | None = None, search: Search | None = None) -> Faces:
+    def detect(
+        self, bgr: U8, noise: Noise | None = None, search: FaceSearch | None = None
+    ) -> Faces:
         """The faces of one frame.
 
         Args:
@@ -177,7 +179,7 @@ class FaceDetector:
         terms = Terms.of(noise, self._score, self._noisy_score, self._min_face_px)
         see = partial(self._see, bgr=bgr, noise=noise)
         if self._auto:
-            return by_score((search or Search()).faces(see, bgr.shape[:2], terms))
+            return by_score((search or FaceSearch()).faces(see, bgr.shape[:2], terms))
         (model,) = self._models
         found = see(whole(model, *bgr.shape[:2]))
         return chosen(found, found.scores >= terms.frame_score)

@@ -25,7 +25,7 @@ from fervid.frames import Footage, open_frames
 from fervid.labels import calibrate, doubts
 from fervid.noise import NoiseMeter
 from fervid.records import CAM_NAMES, F32, Faces, Frame, FrameResult, ModelOutput, Noise, Timings
-from fervid.search import Search
+from fervid.search import FaceSearch
 from fervid.tracks import FaceTracker
 
 
@@ -90,7 +90,7 @@ class Pipeline:
     def forget(self) -> None:
         """Forget the frames so far, as before another source; track ids start from 0 again."""
         self._meter = NoiseMeter()
-        self._search = Search()
+        self._search = FaceSearch()
         self._tracker = FaceTracker()
         self._probabilities = ProbabilityStream(self._config.labels.smooth_s)
         self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)

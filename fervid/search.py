@@ -30,10 +30,10 @@ from fervid.records import F32, Faces, Noise
 See = Callable[[Look], Faces]  # what a look finds: by falling score, in pixels of the frame
 
 # Chosen on FER2013's training faces and whole heads, 20-160 px, pasted into frames, on 40 pictures
-# without faces (textures, objects, blurs), and on frames of nine clips with the paper's noises.
-# Scores hold for a least score of .5 and move with it.
+# without faces (textures, objects, blurs), and on frames of nine clips and of a painted sky, clean
+# and with the paper's noises. Scores hold for a least score of .5 and move with it.
 USUAL_SCORE = 0.5
-FULL_SHARE = 0.6  # of the least score: the full-range model's, which at .5 misses tightly cut faces
+FULL_SHARE = 0.6  # of the least score: full range, which at .5 misses tightly cut faces
 SURE = 0.85  # of a look at the whole frame, which then needs no second one
 NEAR, NEAR_FROM = 2.0, 0.7  # window of the close-up in sides of the face; short range
 WIDE, WIDE_FROM = 5.0, 0.4  # the same for full range
@@ -78,7 +78,7 @@ class Terms:
         return self.frame_score if look.model == "short" else FULL_SHARE * self.frame_score
 
 
-class Search:
+class FaceSearch:
     """Remembers of a source where its faces were and which looks found them.
 
     It depends on the frames alone, not on a clock. Frames of another size begin anew.

@@ -56,7 +56,7 @@ class FaceConfig(Section):
         max_faces: Most faces in a frame; the largest are kept.
     """
 
-    detector: Detector = "short"
+    detector: Detector = "auto"
     min_score: float = within(0.5, 0, 1)
     min_face_px: int = within(20, 1)
     max_faces: int = within(16, 1)

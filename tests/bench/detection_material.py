@@ -37,13 +37,12 @@ class Stretch:
         return self.clip.rsplit(".", 1)[0]
 
 
-# At 8 to 30 frames a second. Frames of hands_again, single_face and others served to choose
-# constants of `auto`; hands_bird, hands_eat and hands_help did not.
+# At 4 to 30 frames a second.
 ONE_FACE: dict[Stretch, Area] = {
     Stretch("single_face.mp4", last=47): WHOLE,
     Stretch("emotion_change_occlusion.mp4", last=299, step=6): WHOLE,
     **{
-        Stretch(f"hands_{word}.mkv", last=59, step=4): SIGNING[0].area
+        Stretch(f"hands_{word}.mkv", last=59, step=2): SIGNING[0].area
         for word in ("again", "bird", "eat", "help")
     },
     **{Stretch(f"grid_{n}.mpg", step=3): WHOLE for n in ("bbaf2n", "brbk7n", "lbax4n")},

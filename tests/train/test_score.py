@@ -33,7 +33,7 @@ class FakeDetector:
     def __init__(self, *boxes):
         self.boxes = np.array(boxes, np.float32)
 
-    def detect(self, bgr, noise=None):
+    def detect(self, bgr, noise=None, search=None):
         if not bgr.any():
             return Faces.empty()
         n = len(self.boxes)
