@@ -31,6 +31,7 @@ _NAMES = {
     "records": ("Faces", "Frame", "FrameResult", "ModelOutput", "Noise", "SourceInfo"),
     "results": ("read_results",),
     "run": ("analyse",),
+    "search": ("FaceSearch",),
     "sinks": ("Sink",),
     "tracks": ("FaceTracker",),
 }
@@ -43,6 +44,7 @@ __all__ = [
     "ExplainConfig",
     "FaceConfig",
     "FaceDetector",
+    "FaceSearch",
     "FaceTracker",
     "Faces",
     "FervidError",
@@ -107,6 +109,7 @@ if TYPE_CHECKING:  # the same for type checkers and editors; a test compares the
     from fervid.records import Faces, Frame, FrameResult, ModelOutput, Noise, SourceInfo
     from fervid.results import read_results
     from fervid.run import analyse
+    from fervid.search import FaceSearch
     from fervid.sinks import Sink
     from fervid.tracks import FaceTracker
 else:  # not for type checkers, to whom every misspelt name would be one that this returns

@@ -25,6 +25,7 @@ from fervid.frames import Footage, open_frames
 from fervid.labels import calibrate, doubts
 from fervid.noise import NoiseMeter
 from fervid.records import CAM_NAMES, F32, Faces, Frame, FrameResult, ModelOutput, Noise, Timings
+from fervid.search import FaceSearch
 from fervid.tracks import FaceTracker
 
 
@@ -89,6 +90,7 @@ class Pipeline:
     def forget(self) -> None:
         """Forget the frames so far, as before another source; track ids start from 0 again."""
         self._meter = NoiseMeter()
+        self._search = FaceSearch()
         self._tracker = FaceTracker()
         self._probabilities = ProbabilityStream(self._config.labels.smooth_s)
         self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)
@@ -163,7 +165,8 @@ class Pipeline:
         with watch.stage("noise"):
             noise = self._meter.update(frame.bgr)
         with watch.stage("faces"):
-            faces = largest(self._detector.detect(frame.bgr, noise), self._config.faces.max_faces)
+            found = self._detector.detect(frame.bgr, noise, self._search)
+            faces = largest(found, self._config.faces.max_faces)
             faces = self._tracker.update(faces, frame.time_s, frame.bgr)
         self._last = frame, noise, faces
         return self._judge(watch, view or View.of(self._config), dropped)

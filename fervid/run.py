@@ -147,9 +147,10 @@ def _tell_faceless(session: Session) -> None:
     if not empty or session.config.quiet:
         return
     where = empty[0] if len(whole) == 1 else f"{len(empty)} of {len(whole)} sources"
-    small = "--detector full finds small ones, "
-    ways = "" if session.config.faces.detector == "full" else small
-    say(session.stderr, f"No face was found in {where}; {ways}a lower --min-score doubtful ones.")
+    ways = "a lower --min-score finds doubtful ones."
+    if session.config.faces.detector == "short":
+        ways = "--detector auto finds small ones, a lower --min-score doubtful ones."
+    say(session.stderr, f"No face was found in {where}; {ways}")
 
 
 def groups(targets: Sequence[Target]) -> list[list[Target]]:

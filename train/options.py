@@ -42,7 +42,7 @@ class EvaluateOptions:
     seed: int = 0
     filter: FilterChoice = "auto"
     filter_set: FilterSetName = "tuned"
-    detector: Detector = "short"
+    detector: Detector = "auto"
     torch_model: Path | None = None
     snr_images: int = 500
 
@@ -117,7 +117,7 @@ class ScoreOptions:
     crops: bool = False
     limit: int | None = None
     seed: int = 0
-    detector: Detector = "short"
+    detector: Detector = "auto"
     out: Path = RESULTS
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from fervid.config.section import Section, within
 FilterChoice = Literal["auto", "none", "gaussian", "median", "bilateral"]
 FilterSetName = Literal["tuned", "paper-table1", "paper-table3"]
 CamName = Literal["gradcam", "adaptive", "gradcam_fused", "adaptive_fused"]
-Detector = Literal["short", "full"]
+Detector = Literal["auto", "short", "full"]
 Device = Literal["auto", "cpu", "cuda", "tensorrt"]
 
 
@@ -48,14 +48,14 @@ class FaceConfig(Section):
     """Which faces are looked for.
 
     Attributes:
-        detector: Detector model: short for faces near the camera (also the better one in noise),
-            full for small ones.
+        detector: How faces are looked for: short for faces near the camera (also the better one in
+            noise), full for small ones, auto by both, in tiles too, new faces twice.
         min_score: Score from which a detection counts as a face, 0-1.
         min_face_px: Width under which a face is left out, in pixels of the frame.
         max_faces: Most faces in a frame; the largest are kept.
     """
 
-    detector: Detector = "short"
+    detector: Detector = "auto"
     min_score: float = within(0.5, 0, 1)
     min_face_px: int = within(20, 1)
     max_faces: int = within(16, 1)

@@ -10,15 +10,10 @@ from skimage import data
 
 from fervid import corruptions
 from fervid.errors import ModelLoadError
-from fervid.faces import (
-    CLEAN_HEIGHT,
-    NOISY_HEIGHT,
-    FaceDetector,
-    _stderr_to_log,
-    _suppress,
-    detector_picture,
-)
+from fervid.faces import FaceDetector, _stderr_to_log
+from fervid.looks import CLEAN_HEIGHT, NOISY_HEIGHT, detector_picture, suppressed
 from fervid.records import Faces, Noise
+from fervid.search import FaceSearch
 
 GROUPS = Path(__file__).parents[3] / "shared" / "data" / "groups"
 FACE = (176, 82, 272, 178)  # of skimage's astronaut
@@ -164,6 +159,65 @@ def test_a_small_clean_frame_is_taken_as_it_is(astronaut):
     assert picture is small
 
 
-def test_of_boxes_that_cover_each_other_the_best_stays():
-    boxes = np.array([[0, 0, 50, 50], [0, 0, 100, 100], [200, 0, 300, 100]], np.float32)
-    assert _suppress(boxes, np.array([0.6, 0.9, 0.7], np.float32)).tolist() == [1, 2]
+def test_of_boxes_that_cover_each_other_the_first_stays():
+    boxes = np.array([[0, 0, 100, 100], [200, 0, 300, 100], [0, 0, 50, 50]], np.float32)
+    scores = np.array([0.9, 0.7, 0.6], np.float32)
+    faces = Faces(boxes, scores, np.zeros((3, 2, 2), np.float32), np.full(3, -1, np.int64))
+    assert suppressed(faces).scores.tolist() == scores[:2].tolist()
+
+
+@pytest.fixture(scope="module")
+def auto():
+    with FaceDetector("auto") as detector:
+        yield detector
+
+
+@pytest.fixture
+def small_face(astronaut):
+    """A frame in which the astronaut's face is 32 px wide, and its box."""
+    frame = np.full((480, 640, 3), 118, np.uint8)
+    third = cv2.resize(astronaut, None, fx=1 / 3, fy=1 / 3, interpolation=cv2.INTER_AREA)
+    frame[280 : 280 + len(third), 30 : 30 + len(third)] = third
+    return frame, np.array(FACE) / 3 + (30, 280, 30, 280)
+
+
+def test_auto_finds_a_small_face_that_short_does_not(detector, auto, small_face):
+    frame, box = small_face
+    assert len(detector.detect(frame, Noise.clean())) == 0
+    faces = auto.detect(frame, Noise.clean())
+    assert len(faces) == 1
+    assert iou(faces.boxes[0], box) > 0.5
+    for eye in faces.eyes[0]:
+        assert (faces.boxes[0, :2] < eye).all()
+        assert (eye < faces.boxes[0, 2:]).all()
+
+
+def test_auto_finds_the_same_in_the_same_frames(auto, small_face, astronaut):
+    frames = [small_face[0]] * 4 + [np.ascontiguousarray(astronaut[:480])] * 3
+    runs = []
+    for _ in range(2):
+        search = FaceSearch()
+        found = [auto.detect(frame, Noise.clean(), search) for frame in frames]
+        assert [len(faces) for faces in found] == [1] * 7
+        runs.append(np.concatenate([faces.boxes for faces in found]))
+    assert (runs[0] == runs[1]).all()
+
+
+def test_auto_finds_nearly_every_face_of_a_group_and_none_in_dogs(auto):
+    if not GROUPS.exists():
+        pytest.skip("the group photographs are not in ../shared/data")
+    seven, six, none = (
+        len(auto.detect(cv2.imread(str(GROUPS / name)), Noise.clean()))
+        for name in ("2007_007763.jpg", "2008_002079.jpg", "no_face_dogs.jpg")
+    )
+    assert (seven, none) == (7, 0)
+    assert six >= 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"), [("gaussian", 0.3), ("salt_pepper", 0.08), ("speckle", 0.08)]
+)
+def test_auto_finds_it_in_noise_and_nothing_else(auto, astronaut, kind, level):
+    noisy = corruptions.CORRUPTIONS[kind](astronaut, level, np.random.default_rng(0))
+    faces = auto.detect(noisy, noise_of(kind, level, noisy, astronaut))
+    assert [iou(box, FACE) > 0.6 for box in faces.boxes] == [True]

@@ -132,7 +132,7 @@ FILES = (
         "a video without a face: no error, and said",
         f"fervid clip.mp4 {TINY}",
         0,
-        r"^No face was found in clip\.mp4; --detector full finds small ones",
+        r"^No face was found in clip\.mp4; a lower --min-score finds doubtful ones\.$",
         RUN,
     ),
     Mistake(

@@ -33,7 +33,7 @@ class FakeDetector:
     def __init__(self, *boxes):
         self.boxes = np.array(boxes, np.float32)
 
-    def detect(self, bgr, noise=None):
+    def detect(self, bgr, noise=None, search=None):
         if not bgr.any():
             return Faces.empty()
         n = len(self.boxes)
@@ -305,7 +305,7 @@ def test_faces_are_looked_for_unless_told_otherwise(command, folder, monkeypatch
     monkeypatch.setattr("fervid.pipeline.FaceDetector", detector)
     files, figures, _ = command()
     assert files[0].name == "score-Set.json"
-    assert opened == ["short"]
+    assert opened == ["auto"]
     assert (figures["images"], figures["found"], figures["accuracy"]) == (5, 0.8, 0.6)
     assert figures["confusion"][SAD] == [0, 0, 0, 0, 1, 0, 0, 1]
 
