@@ -34,6 +34,19 @@ def without_maps(model: onnx.ModelProto) -> onnx.ModelProto:
     return Extractor(model).extract_model(["images", "eta"], ["logits"])
 
 
+def with_class_maps(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph cut down to logits and class maps, of which layer4's Grad-CAM is one above 0."""
+    return Extractor(model).extract_model(["images", "eta"], ["logits", "maps"])
+
+
+def exported(net: ExpressionNet, card: ModelCard) -> onnx.ModelProto:
+    """The float32 graph of a network."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "float.onnx"
+        export_onnx(net, card, path)
+        return onnx.load(str(path))
+
+
 class _Same(nn.Module):
     """In the place of a norm that was folded."""
 
@@ -87,9 +100,9 @@ def quantized_like(
         eta: float32 (N,).
     """
     with tempfile.TemporaryDirectory() as folder:
-        exported, prepared = Path(folder) / "float.onnx", Path(folder) / "prepared.onnx"
-        export_onnx(net, card, exported)
-        quant_pre_process(str(exported), str(prepared), skip_symbolic_shape=True)
+        plain_file, prepared = Path(folder) / "float.onnx", Path(folder) / "prepared.onnx"
+        export_onnx(net, card, plain_file)
+        quant_pre_process(str(plain_file), str(prepared), skip_symbolic_shape=True)
         network, ranges = onnx.load(str(prepared)), _ranges(prepared, images, eta)
     here, there = convolutions(network), convolutions(shipped)
     if len(here) != len(there):

@@ -18,6 +18,7 @@ from tests.bench.peers_models import (
     plain,
     ratio,
     torch_call,
+    with_class_maps,
     without_maps,
 )
 from tests.clips import clip
@@ -64,6 +65,16 @@ def test_the_graph_without_maps_says_the_same_with_less():
     images, eta = inputs(eta=0.1)
     (alone,) = onnx_call(cut, images, eta)()
     np.testing.assert_allclose(alone, onnx_call(whole, images, eta)()[0], atol=1e-5)
+
+
+def test_class_maps_hold_the_grad_cam_of_layer4():
+    with model_file() as path:
+        whole = onnx.load(str(path))
+    images, eta = inputs(eta=0.1)
+    logits, class_maps = onnx_call(with_class_maps(whole), images, eta)()
+    cams = onnx_call(whole, images, eta)()[2][:, CAM_NAMES.index("gradcam")]
+    own = class_maps[np.arange(len(logits)), logits.argmax(1)].clip(0)
+    np.testing.assert_allclose(own / 36, cams, atol=1e-5)
 
 
 def test_some_convolutions_of_the_shipped_graph_are_int8_and_some_are_not():
