@@ -35,8 +35,8 @@ def table(models: Sequence[str]) -> list[Case]:
     clip = [
         Case(LIMIT, "the network alone in a loop, one face", _bare(0), quick=True),
         Case("analysis", "the clip, nothing drawn or written", _analysis(0), quick=True),
-        Case("heatmap", "the same, every frame drawn with its heatmap", _heatmap, quick=True),
-        Case("video", "the same, and written: video, rows, tables", _video, quick=True),
+        Case("heatmap", "the clip, every frame drawn with its heatmap", _heatmap, quick=True),
+        Case("video", "the clip, drawn and written: video, rows, tables", _video, quick=True),
     ]
     grid = [
         Case(
@@ -59,7 +59,7 @@ def table(models: Sequence[str]) -> list[Case]:
     ]
     rest = [
         Case("live", "a camera of 30 fps, drawn: latency", live, quick=True),
-        Case("live-video", "the same, and written", _live_video),
+        Case("live-video", "a camera of 30 fps, drawn and written: latency", _live_video),
         Case("start", "fresh process until the first row", lambda m: start_up(m.clip), quick=True),
         Case("memory", "fresh process, 1080p, written", _memory, once=True),
     ]

@@ -36,6 +36,7 @@ class PacedCamera:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.due_s: list[float] = []  # of each picture that was read, by the clock
+        self.ended = False  # whether somebody asked for more than there is
         self._pictures, self._rate, self._seconds = pictures, rate, seconds
         self._clock, self._sleep = clock, sleep
         self._start_s: float | None = None
@@ -56,6 +57,7 @@ class PacedCamera:
         newest = int((now - self._start_s) * self._rate)
         self._next = max(self._next, newest)
         if self._next >= self._seconds * self._rate:
+            self.ended = True
             return False, None
         due_s = self._start_s + self._next / self._rate
         if due_s > now:

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from fervid.bench.live import Arrivals, PacedCamera, cameras, latencies_ms
 from fervid.bench.material import Material
 from fervid.config import OutputConfig, RunConfig
 from fervid.crops import normalise, prepare_thumbnail
-from fervid.errors import ConfigError, SourceReadError
+from fervid.errors import ConfigError, FervidError
 from fervid.filters import no_filter
 
 WARM_UP_RUNS = 5
@@ -85,8 +84,7 @@ def live(material: Material, *, out: Path | None = None) -> Figures:
     """
     camera = PacedCamera(material.pictures, CAMERA_FPS, material.size.live_s)
     arrivals = Arrivals(wants_pixels=True)
-    with cameras([camera]) as names:
-        _until_unplugged(names, material.backend, RunConfig(output=OutputConfig(out=out)), arrivals)
+    _until_unplugged([camera], material.backend, RunConfig(output=OutputConfig(out=out)), arrivals)
     ms = latencies_ms(arrivals.seen, camera.due_s)
     due = len(camera.due_s) - 1
     values = percentiles(ms, "latency", "ms") | _rates(arrivals, arrivals.seen[-1][1])
@@ -106,16 +104,23 @@ def together(material: Material, sources: int, *, images: bool) -> Figures:
     made = [
         PacedCamera(material.pictures, SOURCES_FPS, material.size.live_s) for _ in range(sources)
     ]
-    with cameras(made) as names:
-        _until_unplugged(names, material.backend, config, arrivals)
+    _until_unplugged(made, material.backend, config, arrivals)
     rates = _rates(arrivals, time.perf_counter())
     each = [json.loads(path.read_text())["fps"] for path in sorted(out.rglob(SUMMARY))]
     return Figures({**rates, "fps_slowest_source": min(each)})
 
 
 def _until_unplugged(
-    names: Sequence[str], backend: Backend, config: RunConfig, arrivals: Arrivals
+    made: Sequence[PacedCamera], backend: Backend, config: RunConfig, arrivals: Arrivals
 ) -> None:
-    """Run live sources until their cameras deliver no more, which is the end that they have."""
-    with suppress(SourceReadError):
-        fervid.analyse(*names, config=config, sinks=[arrivals], backend=backend)
+    """Run cameras until they deliver no more, which a run takes for an error.
+
+    Raises:
+        FervidError: the run failed while one of them still delivered.
+    """
+    with cameras(made) as names:
+        try:
+            fervid.analyse(*names, config=config, sinks=[arrivals], backend=backend)
+        except FervidError:
+            if not all(camera.ended for camera in made):
+                raise

@@ -26,6 +26,7 @@ from fervid.network import AdaptiveNorm2d, ExpressionNet
 from fervid.records import F32
 
 Call = Callable[[], object]
+WARM_UP = 2  # calls that are not timed
 PLAIN_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
@@ -151,24 +152,24 @@ def captum_call(net: ExpressionNet, images: F32, eta: F32, layers: list[nn.Modul
 
 
 def in_turns(calls: Mapping[str, Call], rounds: int, repeats: int, clock: Callable[[], float]):
-    """Milliseconds of each call: the median of `repeats` in each round, every call once a turn.
+    """Milliseconds of each call: the median of `repeats` in a row, in each round.
+
+    In a row, after two that are not timed, since a library's idle threads spin for a while and
+    would slow down whoever comes next; every second round goes backwards.
 
     Returns:
         By name, a list of `rounds`.
     """
-    for call in calls.values():
-        call()
-        call()
     found: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        took: dict[str, list[float]] = {name: [] for name in calls}
-        for _ in range(repeats):
-            for name, call in calls.items():
+    for number in range(rounds):
+        for name in reversed(calls) if number % 2 else calls:
+            took = []
+            for turn in range(WARM_UP + repeats):
                 began = clock()
-                call()
-                took[name].append(1000 * (clock() - began))
-        for name, values in took.items():
-            found[name].append(median(values))
+                calls[name]()
+                if turn >= WARM_UP:
+                    took.append(1000 * (clock() - began))
+            found[name].append(median(took))
     return found
 
 

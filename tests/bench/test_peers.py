@@ -39,7 +39,7 @@ def inputs(n=2, px=48, eta=0.0):
     return images, np.full(n, eta, np.float32)
 
 
-def test_turns_are_taken_call_by_call_and_medians_by_round():
+def test_turns_are_taken_in_rounds_and_medians_by_round():
     now, order = [0.0], []
 
     def call(name, seconds):
@@ -51,7 +51,7 @@ def test_turns_are_taken_call_by_call_and_medians_by_round():
 
     calls = {"a": call("a", 0.002), "b": call("b", 0.001)}
     found = in_turns(calls, rounds=2, repeats=2, clock=lambda: now[0])
-    assert order[4:] == ["a", "b"] * 4  # after two warm-up calls of each
+    assert order == [*"aaaa", *"bbbb", *"bbbb", *"aaaa"]  # two of each four warm up
     np.testing.assert_allclose(found["a"], [2, 2])
     assert ratio(found, "a", "b") == pytest.approx(2)
 

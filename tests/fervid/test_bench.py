@@ -4,19 +4,23 @@ import itertools
 import json
 import platform
 import sys
+from contextlib import closing
 
 import cv2
 import numpy as np
 import pytest
 
+from fervid.backends import open_backend
 from fervid.bench import drawn, machine, scenes
 from fervid.bench.cases import chosen, table
 from fervid.bench.command import main, run
 from fervid.bench.figures import LIMIT, Figures, median, percentiles, record, shares
 from fervid.bench.live import WARM_UP, Arrivals, PacedCamera, cameras, latencies_ms
+from fervid.bench.measure import _until_unplugged
 from fervid.bench.processes import growth, memory, start_up
 from fervid.capture import open_camera
-from fervid.errors import ConfigError, FervidError
+from fervid.config import RunConfig
+from fervid.errors import ConfigError, FervidError, SinkError
 from fervid.faces import FaceDetector
 from fervid.records import Frame
 from tests.clips import clip
@@ -101,6 +105,7 @@ def test_a_paced_camera_ends():
     camera = paced(clock, seconds=0.5)
     read = list(itertools.takewhile(lambda ok: ok, (camera.read()[0] for _ in range(20))))
     assert len(read) == 5
+    assert camera.ended
 
 
 def test_cameras_stand_in_for_opencvs_inside_the_block_only():
@@ -253,6 +258,16 @@ def test_cases_take_turns_and_every_second_round_goes_backwards():
     assert [sorted(found) for found in made] == [["a", "b", "c"], ["a", "c"], ["a", "c"]]
 
 
+def test_a_run_that_fails_before_its_cameras_end_is_no_result():
+    class Full(Arrivals):
+        def write(self, *_):
+            raise SinkError("The disk is full; make room.", "rows")
+
+    pictures = list(drawn.frames(3))
+    with closing(open_backend()) as backend, pytest.raises(SinkError, match="disk is full"):
+        _until_unplugged([PacedCamera(pictures, 30, 60)], backend, RunConfig(), Full())
+
+
 PRINTS = "print('header', flush=True); print('row', flush=True); import time; time.sleep(60)"
 
 
@@ -296,11 +311,11 @@ def test_cases_are_listed_without_running_any(capsys):
 @pytest.mark.slow
 def test_a_benchmark_of_a_clip_prints_and_writes(tmp_path, capsys):
     path = tmp_path / "speed.json"
-    only = ["--only", "video", "--only", "live", "--only", "sources-1"]
+    only = ["--only", "video", "--only", "live", "--only", "sources-4"]
     options = ["--frames", "30", "--quick", "--json", str(path)]
     assert main([str(SAMPLE), *only, *options]) == 0
     made = json.loads(path.read_text())
-    assert list(made["cases"]) == ["limit", "video", "sources-1", "live"]
+    assert list(made["cases"]) == ["limit", "video", "sources-4", "live"]
     video, alive = made["cases"]["video"], made["cases"]["live"]
     assert video["faces"] == 1
     assert video["share_of_limit"] == pytest.approx(
@@ -309,7 +324,7 @@ def test_a_benchmark_of_a_clip_prints_and_writes(tmp_path, capsys):
     assert set(video["stages_ms"]["network"]) == {"p50", "p95", "p99"}
     assert 0 < alive["latency_p50_ms"] <= alive["latency_p95_ms"] <= alive["latency_p99_ms"]
     assert 0 <= alive["dropped_share"] < 1
-    assert made["cases"]["sources-1"]["fps_slowest_source"] > 0
+    assert made["cases"]["sources-4"]["fps_slowest_source"] > 0
     assert made["clip"] == {"label": SAMPLE.name, "width": 480, "height": 270, "frames": 30}
     assert str(tmp_path) not in path.read_text()
     said = capsys.readouterr().out
