@@ -4,6 +4,9 @@ Smoothing is exponential in time, not in frames: after dt seconds the past weigh
 so irregular or dropped frames do not change its speed. The first value of a track is itself. A
 face that comes back with its id is smoothed with what it showed before it was missed, which by then
 weighs little: nothing else needs to decide when it begins anew.
+
+The memory is finite: what lies FORGOTTEN time constants back weighs less than 1 %. By default that
+is 1 s for a heatmap, 3 s for its range and 2.5 s for probabilities.
 """
 
 import math
@@ -21,6 +24,8 @@ LOW, HIGH = 10, 95  # percentiles of a map that become 0 and 1: no single cell s
 MIN_CONTRAST = 0.05  # least range, as a share of the high percentile: a flat map stays cold
 LEAST_SPAN = 1e-6  # in the map's own units, those of logits: less is rounding
 SCALE_SLOWER = 3.0  # a track's range moves this much slower than its map
+DEFAULT_S = ExplainConfig().heatmap_smooth_s
+FORGOTTEN = 5.0  # time constants after which a value weighs exp(-5) = .7 %
 
 
 @dataclass(slots=True)
@@ -96,7 +101,7 @@ class HeatmapStream:
         memory_s: seconds without a map after which a track is forgotten.
     """
 
-    def __init__(self, time_constant_s: float = 0.3, memory_s: float = MEMORY_S) -> None:
+    def __init__(self, time_constant_s: float = DEFAULT_S, memory_s: float = MEMORY_S) -> None:
         self._maps = TrackAverage(time_constant_s, memory_s)
         self._ranges = TrackAverage(time_constant_s * SCALE_SLOWER, memory_s)
 

@@ -18,6 +18,7 @@ from fervid.records import FaceView, FrameResult, Noise, Snapshot, SourceInfo
 WINDOW_S = 5.0  # over which the frame rate is taken
 WINDOW_FRAMES = 240  # over which latencies and noise are shown
 MAX_TRACKS = 1000  # of which the summary keeps details
+PERCENTILES = (50, 95, 99)  # of each stage's time, in the summary
 BIN = math.log(1.02)  # the summary's latencies are right within 1 %
 
 
@@ -221,7 +222,7 @@ class RunStats:
                 "reasons": _shares(self._reasons, faces),
             },
             "stages_ms": {
-                name: {"p50": round(s.overall(0.5), 3), "p95": round(s.overall(0.95), 3)}
+                name: {f"p{n}": round(s.overall(n / 100), 3) for n in PERCENTILES}
                 for name, s in self._stages.items()
             },
         }

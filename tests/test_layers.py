@@ -46,7 +46,7 @@ LAYERS = {
         *("outputs", "clips", "archive", "writing", "replay", "results"),
     ),
     5: ("lane", "run", "recover", "settings"),
-    6: ("parser", "usage", "doctor", "commands"),
+    6: ("parser", "usage", "doctor", "commands", "bench"),
     7: ("cli",),
     8: ("__main__",),
 }
@@ -56,7 +56,7 @@ HEAVY = {
     "onnxruntime": {"backends"},
     "av": {
         *("codecs", "media", "containers", "streams", "refusals", "upright", "seeking"),
-        *("capture", "sinks"),
+        *("capture", "sinks", "bench"),
     },
     "torch": {"network", "adcam", "checkpoint", "backends"},
     "pyarrow": {"sinks"},

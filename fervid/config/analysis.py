@@ -73,7 +73,9 @@ class ExplainConfig(Section):
 
     cam: CamName = "adaptive"
     heatmap: Switch = True
-    heatmap_smooth_s: float = within(0.3, 0)
+    # The longest of those tried at which a map follows another face within .25 s at 30 frames a
+    # second, the worst pair of faces included (docs/results/flicker.md).
+    heatmap_smooth_s: float = within(0.2, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

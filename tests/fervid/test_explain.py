@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fervid.explain import HeatmapStream, ProbabilityStream, TrackAverage, map_note
+from fervid.config import ExplainConfig, LabelConfig
+from fervid.explain import FORGOTTEN, HeatmapStream, ProbabilityStream, TrackAverage, map_note
 from fervid.tracks import MEMORY_S
 
 
@@ -55,6 +56,31 @@ def test_a_face_is_remembered_for_as_long_as_its_id():
     share = np.exp(-away_s / 5.0)
     back = stream.update(one(0, 1), ids(1), away_s)
     np.testing.assert_allclose(back, one(share, 1 - share), atol=1e-6)
+
+
+def test_what_lies_some_time_constants_back_is_forgotten():
+    """As the module says, in seconds: 1 for a heatmap and 2.5 for probabilities, by default."""
+    for tau_s, memory_s in (
+        (ExplainConfig().heatmap_smooth_s, 1.0),
+        (LabelConfig().smooth_s, 2.5),
+    ):
+        assert tau_s * FORGOTTEN == pytest.approx(memory_s)
+        one_past, other_past = TrackAverage(tau_s, 2.0), TrackAverage(tau_s, 2.0)
+        one_past.update(one(1, 0), ids(1), 0.0)
+        other_past.update(one(0, 1), ids(1), 0.0)
+        for k in range(1, 31):
+            time_s = memory_s * k / 30
+            ends = [s.update(one(0.5, 0.5), ids(1), time_s) for s in (one_past, other_past)]
+        assert np.abs(ends[0] - ends[1]).max() < 0.01
+
+
+def test_the_default_heatmap_is_smoothed_as_the_configuration_says():
+    plain, told = HeatmapStream(), HeatmapStream(ExplainConfig().heatmap_smooth_s)
+    rng = np.random.default_rng(0)
+    for k in range(5):
+        cams = blob(rng)
+        a, b = (s.update(cams, ids(0), k / 30) for s in (plain, told))
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_face_that_is_not_followed_passes_through():
