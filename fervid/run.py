@@ -23,9 +23,10 @@ from fervid.dashboard import Display, open_display
 from fervid.errors import ConfigError, DisplayError, FervidError, ReaderGone
 from fervid.expand import expand
 from fervid.failures import Failures
-from fervid.lane import Lane, Session, snapshots
+from fervid.lane import Lane, snapshots
 from fervid.logins import read_logins
 from fervid.outputs import Target, plan
+from fervid.session import Session
 from fervid.sinks import Sink
 from fervid.writing import RunOutputs
 

@@ -33,9 +33,9 @@ LAYERS = {
     3: ("prefetch", "frames", "checkpoint", "adcam", "backends", "sinks"),
     4: (
         *("pipeline", "dashboard", "expand", "viewer"),
-        *("outputs", "clips", "archive", "writing", "replay", "results"),
+        *("outputs", "clips", "archive", "writing", "writer", "replay", "results"),
     ),
-    5: ("lane", "run", "recover", "settings"),
+    5: ("session", "lane", "run", "recover", "settings"),
     6: ("parser", "usage", "doctor", "commands"),
     7: ("cli",),
     8: ("__main__",),
