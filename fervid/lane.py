@@ -56,7 +56,12 @@ class Lane:
         with ExitStack() as parts:
             read = session.config.read_for(target.source)
             self._source = parts.enter_context(
-                open_source(target.source, read, logins=session.logins_for(read))
+                open_source(
+                    target.source,
+                    read,
+                    logins=session.logins_for(read),
+                    threads=session.config.cores.decode_threads,
+                )
             )
             label = session.config.settings_for(target.source).label
             self.info = replace(self._source.info, label=label or self._source.info.label)

@@ -68,10 +68,10 @@ class Pipeline:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._config = config = config or RunConfig()
-        model, faces = config.model, config.faces
+        model, faces, cores = config.model, config.faces, config.cores
         with ExitStack() as opened:
             if backend is None:
-                backend = open_backend(model.model, model.device, model.threads)
+                backend = open_backend(model.model, model.device, cores.threads, cores.spin)
                 opened.callback(backend.close)
             if detector is None:
                 detector = FaceDetector(faces.detector, faces.min_score, faces.min_face_px)

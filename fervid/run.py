@@ -28,6 +28,7 @@ from fervid.logins import read_logins
 from fervid.outputs import Target, plan
 from fervid.session import Session
 from fervid.sinks import Sink
+from fervid.threads import opencv_threads
 from fervid.writing import RunOutputs
 
 # Waiting for frames is cut into pieces, since Windows delivers Ctrl-C only between them.
@@ -112,6 +113,7 @@ def run(
         there = _without_missing(targets, outputs, failures)
         if not there:
             failures.tell()
+        closed.enter_context(opencv_threads(config.cores.filter_threads))
         network, digest = closed.enter_context(_network(config, backend))
         session = Session(config, network, digest, stderr, stdout, clock, outputs, logins, sinks)
         waiting = groups(there)
@@ -166,10 +168,10 @@ def _network(config: RunConfig, given: Backend | None) -> Iterator[tuple[Backend
     if given is not None:
         yield given, ""
         return
-    options = config.model
+    model, cores = config.model, config.cores
     with (
-        model_file(options.model) as path,
-        closing(open_backend(path, options.device, options.threads)) as backend,
+        model_file(model.model) as path,
+        closing(open_backend(path, model.device, cores.threads, cores.spin)) as backend,
     ):
         yield backend, sha256(path)
 

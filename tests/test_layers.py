@@ -28,7 +28,7 @@ LAYERS = {
         *("faces", "tracks", "appearance", "assignment", "corruptions", "filters", "crops"),
         *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
         *("network", "anonymize", "folders"),
-        *("controls", "overlay", "snapshots", "painter", "window_link", "window"),
+        *("controls", "overlay", "snapshots", "painter", "threads", "window_link", "window"),
     ),
     3: ("prefetch", "frames", "checkpoint", "adcam", "backends", "sinks"),
     4: (

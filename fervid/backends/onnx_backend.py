@@ -15,7 +15,7 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 OUTPUTS = ["logits", "maps", "cams"]
 
 
-def session_options(threads: int = 0) -> ort.SessionOptions:
+def session_options(threads: int = 0, spin: bool = False) -> ort.SessionOptions:
     """Options under which int8 models mean the same on every processor.
 
     Without VNNI an x86 processor adds products of unsigned and signed bytes in 16 bits, which
@@ -24,11 +24,13 @@ def session_options(threads: int = 0) -> ort.SessionOptions:
 
     Args:
         threads: of one run; 0 leaves the number to the library.
+        spin: threads that have nothing to do wait actively, and take a core from all others.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     options.add_session_config_entry("session.x64quantprecision", "1")
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
     return options
 
 
@@ -38,7 +40,9 @@ class OnnxBackend:
     "auto" is the CPU; a device that is asked for and absent is an error, never replaced.
     """
 
-    def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self, path: Path, device: str = "auto", threads: int = 0, spin: bool = False
+    ) -> None:
         provider = PROVIDERS["cpu" if device == "auto" else device]
         if provider not in ort.get_available_providers():
             raise BackendMissing(
@@ -49,7 +53,7 @@ class OnnxBackend:
         ort.disable_telemetry_events()  # Windows; elsewhere fervid/__init__.py has done it
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
-                path.read_bytes(), session_options(threads), providers=[provider]
+                path.read_bytes(), session_options(threads, spin), providers=[provider]
             )
         except Exception as error:
             raise ModelLoadError(

@@ -36,12 +36,10 @@ class ModelConfig(Section):
         model: Model file (.onnx or .safetensors) instead of the one that comes with fervid.
         device: Where the network runs; auto is the CPU for .onnx files, and CUDA where PyTorch has
             it for .safetensors.
-        threads: Threads of the network; 0 leaves the number to the library.
     """
 
     model: Path | None = None
     device: Device = "auto"
-    threads: int = within(0, 0, 1024)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
