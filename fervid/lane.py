@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from fervid import __version__
+from fervid.batch import Prepared
 from fervid.capture import open_source
 from fervid.clips import INTERRUPTED
 from fervid.console import say
@@ -20,7 +21,7 @@ from fervid.outputs import Target, summary_record
 from fervid.painter import Painter
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
-from fervid.records import Frame, FrameResult, Snapshot
+from fervid.records import Frame, FrameResult, ModelOutput, Snapshot
 from fervid.session import Session
 from fervid.sinks import RunHeader
 from fervid.snapshots import annotated
@@ -34,8 +35,9 @@ MB = 1_000_000
 class Lane:
     """Analyses one source; a context manager that closes its parts and writes its summary.
 
-    Several lanes may be taken in turns by one thread: `step` never waits. Reading and writing have
-    a thread of their own each.
+    Several lanes may be taken in turns by one thread: `begin` never waits. Reading and writing have
+    a thread of their own each. Between `begin` and `conclude` the frame is in `prepared`, and
+    whoever has the lanes runs the network for all of them.
 
     Args:
         session: what it shares with the others.
@@ -53,6 +55,7 @@ class Lane:
         self._painter = Painter(session.config)
         self._stats = RunStats(session.clock)
         self._over = self._closed = False
+        self.prepared: Prepared | None = None
         with ExitStack() as parts:
             read = session.config.read_for(target.source)
             self._source = parts.enter_context(
@@ -75,7 +78,7 @@ class Lane:
             limit = session.config.output.queue_mb * MB
             self._writer = parts.enter_context(Writer(write, news, limit, live=self.info.live))
             self._parts = parts.pop_all()
-        self._idle_since = time.perf_counter()
+        self._idle_since, self._wait_s = time.perf_counter(), 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -119,15 +122,15 @@ class Lane:
 
     @property
     def ready(self) -> bool:
-        """Whether `step` has something to do: a frame, the source's end, a key, or an error."""
+        """Whether `begin` has something to do: a frame, the source's end, a key, or an error."""
         if self._viewer.pending or self._writer.failed:
             return True
         if self._viewer.paused:
             return False
         return self._writer.idle if self._over else self._frames.ready and self._writer.room
 
-    def step(self) -> bool:
-        """Analyse the next frame, hand it to the writer, and follow the keys at the window.
+    def begin(self) -> bool:
+        """Take the next frame up to the network, and follow the keys at the window.
 
         Returns:
             False once all of the source is written or the viewer has ended the run.
@@ -149,11 +152,20 @@ class Lane:
         except StopIteration:
             self._over = True  # the outputs are closed when nothing waits, as others go on
             return not self._writer.idle
-        began = time.perf_counter()
-        wait_s = began - self._idle_since
-        self._hand_over(frame, self._pipeline.process(frame, dropped, self._viewer.view), wait_s)
-        self._idle_since = time.perf_counter()
+        self._wait_s = time.perf_counter() - self._idle_since
+        self.prepared = self._pipeline.prepare(frame, dropped, self._viewer.view)
         return True
+
+    def conclude(self, prepared: Prepared, output: ModelOutput) -> None:
+        """Show the frame that was begun, and hand it to the writer.
+
+        Args:
+            prepared: the frame, as it was left in `prepared`.
+            output: of the network.
+        """
+        self.prepared = None
+        self._hand_over(prepared.frame, self._pipeline.conclude(prepared, output))
+        self._idle_since = time.perf_counter()
 
     def snapshot(self) -> Snapshot:
         """The state of this source's analysis."""
@@ -164,7 +176,7 @@ class Lane:
         for result, took_s in self._writer.finished():
             self._stats.observe(result, {name: s * 1000 for name, s in took_s.items()})
 
-    def _hand_over(self, frame: Frame, result: FrameResult, wait_s: float) -> None:
+    def _hand_over(self, frame: Frame, result: FrameResult) -> None:
         """Show a frame, and let the writer draw and write it."""
         began = time.perf_counter()
         shown, heatmap = self._viewer.wants_pixels, self._viewer.heatmap
@@ -175,7 +187,7 @@ class Lane:
                 drawn, paint = paint(), None
         else:
             self._painter.notice(frame, result)
-        took_s = {"wait": wait_s, "draw": time.perf_counter() - began}
+        took_s = {"wait": self._wait_s, "draw": time.perf_counter() - began}
         if shown:
             picture = annotated(frame, result, heatmap) if drawn is None else drawn
             self._viewer.show(frame, result, picture)  # a window hides nothing

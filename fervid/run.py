@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from fervid.backends import Backend, model_file, open_backend
+from fervid.batch import infer
 from fervid.capture import check_source
 from fervid.card import sha256
 from fervid.config import STDIN, RunConfig, WindowConfig
@@ -199,9 +200,7 @@ def _run_group(session: Session, targets: Sequence[Target], failures: Failures) 
             while lanes:
                 shown = tuple(lanes)
                 _wait(shown, news)
-                for lane in shown:
-                    if lane.ready and not _step(lane, failures):
-                        lanes.remove(lane)
+                lanes = _round(session, shown, failures)
                 display.update(partial(snapshots, shown))
                 if any(lane.quit for lane in shown):
                     return True
@@ -214,20 +213,43 @@ def _wait(lanes: Sequence[Lane], news: Condition) -> None:
         news.wait_for(lambda: any(lane.ready for lane in lanes), WAIT_S)
 
 
-def _step(lane: Lane, failures: Failures) -> bool:
-    """Analyse a frame of one source; returns False if it has ended or failed, and is closed."""
+def _round(session: Session, lanes: Sequence[Lane], failures: Failures) -> list[Lane]:
+    """Analyse a frame of each source that has one, their faces in one call of the network.
+
+    Returns:
+        The lanes that go on; one that has ended or failed is closed.
+    """
+    gone = {lane for lane in lanes if lane.ready and not _begin(lane, failures)}
+    begun = [(lane, lane.prepared) for lane in lanes if lane not in gone and lane.prepared]
     try:
-        if lane.step():
+        outputs = infer(session.backend, [prepared for _, prepared in begun])
+    except FervidError as error:
+        for lane, _ in begun:
+            _fail(lane, failures, error)
+        return [lane for lane in lanes if lane not in gone and lane.prepared is None]
+    for (lane, prepared), output in zip(begun, outputs, strict=True):
+        lane.conclude(prepared, output)
+    return [lane for lane in lanes if lane not in gone]
+
+
+def _begin(lane: Lane, failures: Failures) -> bool:
+    """Begin a frame of one source; returns False if it has ended or failed, and is closed."""
+    try:
+        if lane.begin():
             return True
         lane.close()
     except ReaderGone:  # it ends the run, as it ends other programs
         raise
     except FervidError as error:
-        failures.note(error)
-        with suppress(FervidError):  # the first error is the one to tell
-            lane.close(error)
-        lane.fail(error)
+        _fail(lane, failures, error)
     return False
+
+
+def _fail(lane: Lane, failures: Failures, error: FervidError) -> None:
+    failures.note(error)
+    with suppress(FervidError):  # the first error is the one to tell
+        lane.close(error)
+    lane.fail(error)
 
 
 def _display(session: Session) -> Display:

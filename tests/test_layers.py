@@ -32,7 +32,7 @@ LAYERS = {
     ),
     3: ("prefetch", "frames", "checkpoint", "adcam", "backends", "sinks"),
     4: (
-        *("pipeline", "dashboard", "expand", "viewer"),
+        *("batch", "pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "writer", "replay", "results"),
     ),
     5: ("session", "lane", "run", "recover", "settings"),
