@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,8 @@ from fervid.backends import Backend
 from fervid.controls import View
 from fervid.filters import FilterName
 from fervid.records import CAM_NAMES, F32, Faces, Frame, ModelOutput, Noise
+
+Answer = Callable[[], ModelOutput]  # waits for it
 
 
 class Stopwatch:
@@ -56,6 +61,39 @@ class Prepared:
     eta: F32
     dropped: int
     watch: Stopwatch
+
+
+class Network:
+    """Runs the network in a thread of its own, one call after the other; a context manager.
+
+    Args:
+        backend: runs it; it stays open.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._thread = ThreadPoolExecutor(1, "fervid-network")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def begin(self, frames: Sequence[Prepared]) -> list[Answer]:
+        """Begin one call for the faces of some frames, and do not wait.
+
+        Returns:
+            For each frame a function that waits for its output, and raises what the call raised.
+        """
+        if not frames:
+            return []
+        call = self._thread.submit(infer, self._backend, frames)
+        return [partial(_answer, call, index) for index in range(len(frames))]
+
+
+def _answer(call: "Future[list[ModelOutput]]", index: int) -> ModelOutput:
+    return call.result()[index]
 
 
 def infer(backend: Backend, frames: Sequence[Prepared]) -> list[ModelOutput]:

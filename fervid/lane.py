@@ -1,6 +1,7 @@
 """Lane: one source on its way from reader to outputs, a frame at a time."""
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from fervid import __version__
-from fervid.batch import Prepared
+from fervid.batch import Answer, Prepared
 from fervid.capture import open_source
 from fervid.clips import INTERRUPTED
 from fervid.console import say
@@ -21,7 +22,7 @@ from fervid.outputs import Target, summary_record
 from fervid.painter import Painter
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
-from fervid.records import Frame, FrameResult, ModelOutput, Snapshot
+from fervid.records import Frame, FrameResult, Snapshot
 from fervid.session import Session
 from fervid.sinks import RunHeader
 from fervid.snapshots import annotated
@@ -36,12 +37,14 @@ class Lane:
     """Analyses one source; a context manager that closes its parts and writes its summary.
 
     Several lanes may be taken in turns by one thread: `begin` never waits. Reading and writing have
-    a thread of their own each. Between `begin` and `conclude` the frame is in `prepared`, and
-    whoever has the lanes runs the network for all of them.
+    a thread of their own each. After `begin` a frame that was taken is `fresh`: whoever has the
+    lanes begins the network for all of them, tells each its `answer`, and lets it `conclude`.
 
     Args:
         session: what it shares with the others.
         target: the source and its outputs.
+        ahead: frames of a recording that may be under way through the network; of a live source,
+            or with a window, it is one.
         news: notified when a frame is ready or written, the source has ended, or a key was pressed.
 
     Raises:
@@ -50,12 +53,13 @@ class Lane:
         SinkError: an output cannot be opened.
     """
 
-    def __init__(self, session: Session, target: Target, news: Condition) -> None:
+    def __init__(self, session: Session, target: Target, news: Condition, ahead: int = 1) -> None:
         self._session, self._target = session, target
         self._painter = Painter(session.config)
         self._stats = RunStats(session.clock)
         self._over = self._closed = False
-        self.prepared: Prepared | None = None
+        self.fresh: Prepared | None = None
+        self._under_way: deque[tuple[Prepared, float, Answer]] = deque()
         with ExitStack() as parts:
             read = session.config.read_for(target.source)
             self._source = parts.enter_context(
@@ -78,6 +82,7 @@ class Lane:
             limit = session.config.output.queue_mb * MB
             self._writer = parts.enter_context(Writer(write, news, limit, live=self.info.live))
             self._parts = parts.pop_all()
+        self._ahead = 1 if self.info.live or self._viewer.wants_pixels else ahead
         self._idle_since, self._wait_s = time.perf_counter(), 0.0
 
     def __enter__(self) -> Self:
@@ -127,7 +132,20 @@ class Lane:
             return True
         if self._viewer.paused:
             return False
-        return self._writer.idle if self._over else self._frames.ready and self._writer.room
+        return self._writer.idle and not self.busy if self._over else self.runs_ahead
+
+    @property
+    def busy(self) -> bool:
+        """Whether a frame is under way through the network."""
+        return bool(self._under_way)
+
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether a frame, or the end, can be taken at once, and the outputs have room for it."""
+        n = len(self._under_way)
+        if self._over or n >= self._ahead:
+            return False
+        return self._frames.ready and self._writer.room(n + 1)
 
     def begin(self) -> bool:
         """Take the next frame up to the network, and follow the keys at the window.
@@ -145,26 +163,33 @@ class Lane:
             self._viewer.react(self._pipeline.again)
         if self.quit:
             return False
-        if self._viewer.paused or not (self._over or (self._frames.ready and self._writer.room)):
+        if self._viewer.paused or not (self._over or self.runs_ahead):
             return True
         try:
             frame, dropped = next(self._frames)
         except StopIteration:
             self._over = True  # the outputs are closed when nothing waits, as others go on
-            return not self._writer.idle
+            return self.busy or not self._writer.idle
         self._wait_s = time.perf_counter() - self._idle_since
-        self.prepared = self._pipeline.prepare(frame, dropped, self._viewer.view)
+        self.fresh = self._pipeline.prepare(frame, dropped, self._viewer.view)
         return True
 
-    def conclude(self, prepared: Prepared, output: ModelOutput) -> None:
-        """Show the frame that was begun, and hand it to the writer.
+    def answer(self, answer: Answer) -> None:
+        """Take the way to the network's output for the fresh frame."""
+        if self.fresh is not None:
+            self._under_way.append((self.fresh, self._wait_s, answer))
+            self.fresh = None
+            self._idle_since = time.perf_counter()
 
-        Args:
-            prepared: the frame, as it was left in `prepared`.
-            output: of the network.
+    def conclude(self) -> None:
+        """Wait for the network's output for the oldest frame, show it and hand it to the writer.
+
+        Raises:
+            FervidError: the network failed.
         """
-        self.prepared = None
-        self._hand_over(prepared.frame, self._pipeline.conclude(prepared, output))
+        prepared, wait_s, answer = self._under_way.popleft()
+        result = self._pipeline.conclude(prepared, answer())
+        self._hand_over(prepared.frame, result, wait_s)
         self._idle_since = time.perf_counter()
 
     def snapshot(self) -> Snapshot:
@@ -176,7 +201,7 @@ class Lane:
         for result, took_s in self._writer.finished():
             self._stats.observe(result, {name: s * 1000 for name, s in took_s.items()})
 
-    def _hand_over(self, frame: Frame, result: FrameResult) -> None:
+    def _hand_over(self, frame: Frame, result: FrameResult, wait_s: float) -> None:
         """Show a frame, and let the writer draw and write it."""
         began = time.perf_counter()
         shown, heatmap = self._viewer.wants_pixels, self._viewer.heatmap
@@ -187,7 +212,7 @@ class Lane:
                 drawn, paint = paint(), None
         else:
             self._painter.notice(frame, result)
-        took_s = {"wait": self._wait_s, "draw": time.perf_counter() - began}
+        took_s = {"wait": wait_s, "draw": time.perf_counter() - began}
         if shown:
             picture = annotated(frame, result, heatmap) if drawn is None else drawn
             self._viewer.show(frame, result, picture)  # a window hides nothing

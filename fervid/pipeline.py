@@ -149,7 +149,7 @@ class Pipeline:
     def prepare(self, frame: Frame, dropped: int = 0, view: View | None = None) -> Prepared:
         """The first half of `process`, up to the network: noise, faces, tracks, crops.
 
-        The next frame may be prepared when this one is concluded.
+        Frames are concluded in their order; several may be prepared before, with the same view.
 
         Args:
             frame: the next frame; times must not fall.

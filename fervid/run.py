@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from fervid.backends import Backend, model_file, open_backend
-from fervid.batch import infer
+from fervid.batch import Network
 from fervid.capture import check_source
 from fervid.card import sha256
 from fervid.config import STDIN, RunConfig, WindowConfig
@@ -34,6 +34,8 @@ from fervid.writing import RunOutputs
 
 # Waiting for frames is cut into pieces, since Windows delivers Ctrl-C only between them.
 WAIT_S = 0.5
+# Frames of a recording that go through the network while the next one is made ready for it.
+AHEAD = 2
 
 
 def analyse(
@@ -185,10 +187,12 @@ def _run_group(session: Session, targets: Sequence[Target], failures: Failures) 
     """
     lanes: list[Lane] = []
     news = Condition()
+    # Alone a recording may run ahead; among others it would make a live one wait.
+    ahead = AHEAD if len(targets) == 1 else 1
     with ExitStack() as unfinished:  # what an interrupt leaves open is closed, all of it
         for target in targets:
             try:
-                lanes.append(unfinished.enter_context(Lane(session, target, news)))
+                lanes.append(unfinished.enter_context(Lane(session, target, news, ahead)))
             except (DisplayError, ReaderGone):  # the same for every source
                 raise
             except FervidError as error:
@@ -196,11 +200,11 @@ def _run_group(session: Session, targets: Sequence[Target], failures: Failures) 
                 failures.note(error)
         if not lanes:
             return False
-        with _display(session) as display:
+        with _display(session) as display, Network(session.backend) as network:
             while lanes:
                 shown = tuple(lanes)
                 _wait(shown, news)
-                lanes = _round(session, shown, failures)
+                lanes = _round(network, shown, failures)
                 display.update(partial(snapshots, shown))
                 if any(lane.quit for lane in shown):
                     return True
@@ -210,26 +214,33 @@ def _run_group(session: Session, targets: Sequence[Target], failures: Failures) 
 def _wait(lanes: Sequence[Lane], news: Condition) -> None:
     """Wait until a source has a frame, has ended, or for WAIT_S."""
     with news:
-        news.wait_for(lambda: any(lane.ready for lane in lanes), WAIT_S)
+        news.wait_for(lambda: any(lane.ready or lane.busy for lane in lanes), WAIT_S)
 
 
-def _round(session: Session, lanes: Sequence[Lane], failures: Failures) -> list[Lane]:
-    """Analyse a frame of each source that has one, their faces in one call of the network.
+def _round(network: Network, lanes: Sequence[Lane], failures: Failures) -> list[Lane]:
+    """Begin a frame of each source that has one, and conclude one of each that begins no other.
+
+    Faces of frames that are begun together go through the network in one call.
 
     Returns:
         The lanes that go on; one that has ended or failed is closed.
     """
-    gone = {lane for lane in lanes if lane.ready and not _begin(lane, failures)}
-    begun = [(lane, lane.prepared) for lane in lanes if lane not in gone and lane.prepared]
+    left = [lane for lane in lanes if not lane.ready or _begin(lane, failures)]
+    fresh = [(lane, lane.fresh) for lane in left if lane.fresh]
+    answers = network.begin([frame for _, frame in fresh])
+    for (lane, _), answer in zip(fresh, answers, strict=True):
+        lane.answer(answer)
+    return [lane for lane in left if not lane.busy or lane.runs_ahead or _conclude(lane, failures)]
+
+
+def _conclude(lane: Lane, failures: Failures) -> bool:
+    """Conclude a frame of one source; returns False if the network failed, and it is closed."""
     try:
-        outputs = infer(session.backend, [prepared for _, prepared in begun])
+        lane.conclude()
     except FervidError as error:
-        for lane, _ in begun:
-            _fail(lane, failures, error)
-        return [lane for lane in lanes if lane not in gone and lane.prepared is None]
-    for (lane, prepared), output in zip(begun, outputs, strict=True):
-        lane.conclude(prepared, output)
-    return [lane for lane in lanes if lane not in gone]
+        _fail(lane, failures, error)
+        return False
+    return True
 
 
 def _begin(lane: Lane, failures: Failures) -> bool:

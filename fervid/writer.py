@@ -53,7 +53,7 @@ class Work:
 class Writer:
     """Draws and writes frames in their order, in a thread of its own; a context manager.
 
-    Memory stays flat: `put` is allowed while there is `room`. Leaving the context writes what
+    Memory stays flat: `put` is allowed while there is `room()`. Leaving the context writes what
     waits. After an error nothing more is written, and the owner gets the error itself, once.
 
     Args:
@@ -92,12 +92,11 @@ class Writer:
             _log.warning("%s", self._error)  # the first error is the one to tell
             self._error = None
 
-    @property
-    def room(self) -> bool:
-        """Whether a frame as large as those before it may be put."""
-        if self._failed or not self._waiting:
+    def room(self, frames: int = 1) -> bool:
+        """Whether so many frames as large as those before them may be put."""
+        if self._failed or (frames == 1 and not self._waiting):
             return True
-        return not self._live and self._waiting_bytes + self._largest <= self._limit_bytes
+        return not self._live and self._waiting_bytes + frames * self._largest <= self._limit_bytes
 
     @property
     def idle(self) -> bool:

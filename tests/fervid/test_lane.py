@@ -7,6 +7,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+from skimage.data import astronaut
 
 import fervid
 from tests import clips
@@ -120,3 +121,63 @@ def test_a_bug_in_a_sink_is_raised_as_it_is(tmp_path):
             clips.clip(tmp_path / "a.mp4", frames=3), sinks=[Broken()], backend=FakeBackend()
         )
     assert "write" in {entry.name for entry in caught.traceback}
+
+
+@pytest.mark.parametrize("sources", [1, 2])
+def test_a_recording_alone_is_prepared_while_the_network_runs(tmp_path, monkeypatch, sources):
+    """With others beside it, as with streams, no frame is taken before the last one is done."""
+    prepared, prepare = threading.Semaphore(0), fervid.Pipeline.prepare
+
+    def counted(*arguments):
+        result = prepare(*arguments)
+        prepared.release()
+        return result
+
+    class Patient(FakeBackend):
+        met = 0
+
+        def run(self, images, eta, target):
+            if len(self.seen) == 2:
+                self.met = sum(prepared.acquire(timeout=0.5) for _ in range(12))
+            return super().run(images, eta, target)
+
+    monkeypatch.setattr(fervid.Pipeline, "prepare", counted)
+    portrait = np.ascontiguousarray(astronaut()[:240, :320, ::-1])
+    names = [
+        clips.clip(tmp_path / f"{name}.mp4", pictures=[portrait] * 6, size=(320, 240))
+        for name in "ab"[:sources]
+    ]
+    backend = Patient()
+    fervid.analyse(*(name.as_uri() for name in names), backend=backend)
+    begun = sum(len(images) for images, _, _ in backend.seen[:3])
+    assert backend.met == begun + (sources == 1)
+    assert sum(len(images) for images, _, _ in backend.seen) == 6 * sources
+
+
+def test_a_run_finds_what_the_pipeline_finds_and_calls_the_network_once_at_a_time(tmp_path):
+    class Alone(FakeBackend):
+        inside = most = 0
+
+        def run(self, images, eta, target):
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            time.sleep(0.005)
+            self.inside -= 1
+            return super().run(images, eta, target)
+
+    portrait = np.ascontiguousarray(astronaut()[:240, :320, ::-1])
+    shown = [np.roll(portrait, n, axis=1) for n in range(8)]
+    clip = clips.clip(tmp_path / "a.mp4", pictures=shown, size=(320, 240))
+    kept, backend = [], Alone()
+
+    class Kept(Slow):
+        def write(self, frame, result, drawn):
+            kept.append(result)
+
+    fervid.analyse(clip, sinks=[Kept()], backend=backend)
+    assert backend.most == 1
+    with fervid.Pipeline(backend=FakeBackend()) as pipeline:
+        for one, other in zip(kept, pipeline.run(clip), strict=True):
+            assert one.index == other.index
+            assert np.array_equal(one.smoothed, other.smoothed)
+            assert np.array_equal(one.heatmaps, other.heatmaps)

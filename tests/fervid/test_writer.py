@@ -60,7 +60,7 @@ def test_all_is_written_in_order_by_one_other_thread_before_the_context_is_left(
     output = Output()
     with writer(output) as writing:
         for index in range(50):
-            wait_for(lambda: writing.room)
+            wait_for(writing.room)
             writing.put(work(index))
     assert [index for index, _ in output.written] == list(range(50))
     assert output.threads == {"fervid-writer"}
@@ -91,13 +91,14 @@ def test_what_waits_is_bounded_in_bytes_and_one_always_fits():
         with writer(output, frames) as writing:
             writing.put(work(0))
             output.begun.acquire()  # it is written now, and waits no more
-            while writing.room:
+            while writing.room():
                 writing.put(work(put))
                 put += 1
             assert put - 1 == fit
+            assert not writing.room(2)
             gate.release()
             output.begun.acquire()
-            assert writing.room
+            assert writing.room()
             gate.release(put)
         assert len(output.written) == put
 
@@ -108,9 +109,9 @@ def test_of_a_live_source_one_is_written_and_one_waits():
     with writer(output, live=True) as writing:
         writing.put(work(0))
         output.begun.acquire()
-        assert writing.room
+        assert writing.room()
         writing.put(work(1))
-        assert not writing.room
+        assert not writing.room()
         gate.release(2)
 
 
@@ -121,7 +122,7 @@ def test_the_owner_is_told_when_there_is_room_and_when_all_is_written():
         writing.put(work(0))
         output.begun.acquire()
         writing.put(work(1))
-        for ready in (lambda: writing.room, lambda: writing.idle):
+        for ready in (writing.room, lambda: writing.idle):
             assert not ready()
             gate.release()
             with news:
@@ -136,7 +137,7 @@ def test_an_error_stops_the_writing_and_reaches_the_owner_once():
         wait_for(lambda: writing.failed)
         writing.put(work(3))
         assert writing.idle
-        assert writing.room
+        assert writing.room()
         with pytest.raises(SinkError, match="tape is full") as caught:
             writing.check()
         assert "write" in {entry.name for entry in caught.traceback}
