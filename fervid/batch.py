@@ -64,7 +64,10 @@ class Prepared:
 
 
 class Network:
-    """Runs the network in a thread of its own, one call after the other; a context manager.
+    """Runs the network beside the caller; a context manager.
+
+    One call follows the other, unless the backend has an attribute `at_once` that says how many
+    calls it takes at the same time.
 
     Args:
         backend: runs it; it stays open.
@@ -72,13 +75,14 @@ class Network:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._thread = ThreadPoolExecutor(1, "fervid-network")
+        self.at_once = int(getattr(backend, "at_once", 1))
+        self._threads = ThreadPoolExecutor(self.at_once, "fervid-network")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._thread.shutdown(cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)
 
     def begin(self, frames: Sequence[Prepared]) -> list[Answer]:
         """Begin one call for the faces of some frames, and do not wait.
@@ -88,7 +92,7 @@ class Network:
         """
         if not frames:
             return []
-        call = self._thread.submit(infer, self._backend, frames)
+        call = self._threads.submit(infer, self._backend, frames)
         return [partial(_answer, call, index) for index in range(len(frames))]
 
 

@@ -34,8 +34,6 @@ from fervid.writing import RunOutputs
 
 # Waiting for frames is cut into pieces, since Windows delivers Ctrl-C only between them.
 WAIT_S = 0.5
-# Frames of a recording that go through the network while the next one is made ready for it.
-AHEAD = 2
 
 
 def analyse(
@@ -187,9 +185,10 @@ def _run_group(session: Session, targets: Sequence[Target], failures: Failures) 
     """
     lanes: list[Lane] = []
     news = Condition()
-    # Alone a recording may run ahead; among others it would make a live one wait.
-    ahead = AHEAD if len(targets) == 1 else 1
-    with ExitStack() as unfinished:  # what an interrupt leaves open is closed, all of it
+    # The network ends after the lanes: of what is under way they need nothing any more.
+    with Network(session.backend) as network, ExitStack() as unfinished:
+        # Alone a recording may run ahead; among others it would make a live one wait.
+        ahead = network.at_once + 1 if len(targets) == 1 else 1
         for target in targets:
             try:
                 lanes.append(unfinished.enter_context(Lane(session, target, news, ahead)))
@@ -200,7 +199,7 @@ def _run_group(session: Session, targets: Sequence[Target], failures: Failures) 
                 failures.note(error)
         if not lanes:
             return False
-        with _display(session) as display, Network(session.backend) as network:
+        with _display(session) as display:
             while lanes:
                 shown = tuple(lanes)
                 _wait(shown, news)

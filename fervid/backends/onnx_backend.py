@@ -40,6 +40,9 @@ class OnnxBackend:
     "auto" is the CPU; a device that is asked for and absent is an error, never replaced.
     """
 
+    # A call of few faces fills one core: with two, 640x360 goes from 65 to 74 frames a second.
+    at_once = 2
+
     def __init__(
         self, path: Path, device: str = "auto", threads: int = 0, spin: bool = False
     ) -> None:

@@ -154,28 +154,33 @@ def test_a_recording_alone_is_prepared_while_the_network_runs(tmp_path, monkeypa
     assert sum(len(images) for images, _, _ in backend.seen) == 6 * sources
 
 
-def test_a_run_finds_what_the_pipeline_finds_and_calls_the_network_once_at_a_time(tmp_path):
+@pytest.mark.parametrize("at_once", [None, 2])
+def test_a_run_finds_what_the_pipeline_finds_with_as_many_calls_as_are_allowed(tmp_path, at_once):
     class Alone(FakeBackend):
-        inside = most = 0
+        inside, most, lock = 0, 0, threading.Lock()
 
         def run(self, images, eta, target):
-            self.inside += 1
-            self.most = max(self.most, self.inside)
-            time.sleep(0.005)
-            self.inside -= 1
+            with self.lock:
+                self.inside += 1
+                self.most = max(self.most, self.inside)
+            time.sleep(0.05)
+            with self.lock:
+                self.inside -= 1
             return super().run(images, eta, target)
 
     portrait = np.ascontiguousarray(astronaut()[:240, :320, ::-1])
     shown = [np.roll(portrait, n, axis=1) for n in range(8)]
     clip = clips.clip(tmp_path / "a.mp4", pictures=shown, size=(320, 240))
     kept, backend = [], Alone()
+    if at_once:
+        backend.at_once = at_once
 
     class Kept(Slow):
         def write(self, frame, result, drawn):
             kept.append(result)
 
     fervid.analyse(clip, sinks=[Kept()], backend=backend)
-    assert backend.most == 1
+    assert backend.most == (at_once or 1)
     with fervid.Pipeline(backend=FakeBackend()) as pipeline:
         for one, other in zip(kept, pipeline.run(clip), strict=True):
             assert one.index == other.index
