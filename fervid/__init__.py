@@ -19,7 +19,7 @@ _NAMES = {
     "card": ("ModelCard",),
     "config": (
         *("RunConfig", "ExplainConfig", "FaceConfig", "FilterConfig", "LabelConfig"),
-        *("ModelConfig", "OutputConfig", "ReadConfig", "WindowConfig"),
+        *("ModelConfig", "OutputConfig", "ReadConfig", "ThreadConfig", "WindowConfig"),
     ),
     "crops": ("crop_faces",),
     "draw": ("annotate",),  # called draw there, a name that is the module's here
@@ -67,6 +67,7 @@ __all__ = [
     "Source",
     "SourceError",
     "SourceInfo",
+    "ThreadConfig",
     "WindowConfig",
     "analyse",
     "annotate",
@@ -97,6 +98,7 @@ if TYPE_CHECKING:  # the same for type checkers and editors; a test compares the
         OutputConfig,
         ReadConfig,
         RunConfig,
+        ThreadConfig,
         WindowConfig,
     )
     from fervid.crops import crop_faces

@@ -50,7 +50,7 @@ class Anonymizer:
     """
 
     def __init__(self, method: Method, memory_s: float = MEMORY_S) -> None:
-        self._method = method
+        self.method = method
         self._memory_s = memory_s
         self._seen: list[_Seen] = []
         self._time_s = -np.inf
@@ -63,10 +63,19 @@ class Anonymizer:
             faces: found in it.
             time_s: of the frame. A step back in time forgets nothing that could be in it.
         """
+        regions = self.regions((bgr.shape[1], bgr.shape[0]), faces, time_s)
+        return cover(bgr, regions, self.method)
+
+    def regions(self, size: tuple[int, int], faces: Faces, time_s: float) -> list[Region]:
+        """What `hide` covers in a frame, remembered as there, without a picture.
+
+        Args:
+            size: width and height of the frame, in px.
+            faces: found in it.
+            time_s: of the frame.
+        """
         self.notice(faces, time_s)
-        size = bgr.shape[1], bgr.shape[0]
-        regions = [head_region(s.box, size, time_s - s.time_s) for s in self._seen]
-        return cover(bgr, regions, self._method)
+        return [head_region(s.box, size, time_s - s.time_s) for s in self._seen]
 
     def notice(self, faces: Faces, time_s: float) -> None:
         """Remember the faces of a frame, as `hide` does, without a picture."""

@@ -7,6 +7,7 @@ A source is opened in its constructor, iterated once and closed. It is not threa
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -64,6 +65,7 @@ def open_source(
     read: ReadConfig = ReadConfig(),
     *,
     logins: Logins | None = None,
+    threads: int = 0,
     capture_factory: Callable[[int], Capture] = open_camera,
     clock: Callable[[], float] = time.monotonic,
 ) -> Source:
@@ -75,6 +77,7 @@ def open_source(
             name.
         read: which frames are wanted, which part of them, and how streams are read.
         logins: users and passwords of streams; by default those of the file that `read` names.
+        threads: that decode a video; 0 leaves the number to the library.
         capture_factory: opens a camera by its number.
         clock: seconds, for the times of live frames.
 
@@ -85,7 +88,7 @@ def open_source(
     """
 
     def ready() -> Source:
-        source = _open(uri, read, logins, capture_factory, clock)
+        source = _open(uri, read, logins, threads, capture_factory, clock)
         try:
             return shaped(thinned(source, read), read)
         except BaseException:
@@ -99,6 +102,7 @@ def _open(
     uri: str,
     read: ReadConfig,
     logins: Logins | None,
+    threads: int,
     capture_factory: Callable[[int], Capture],
     clock: Callable[[], float],
 ) -> Source:
@@ -109,8 +113,9 @@ def _open(
     if "://" not in uri and (is_image(Path(uri)) or sequence(uri)):
         return ImageSource(uri, read.fps)
     if "://" in uri:
-        return FileSource(uri, read, logins or read_logins(read.credentials), clock=clock)
-    return _open_file(uri, read, clock)
+        logins = logins or read_logins(read.credentials)
+        return FileSource(uri, read, logins, threads=threads, clock=clock)
+    return _open_file(read, partial(FileSource, uri, read, Logins(), threads=threads, clock=clock))
 
 
 def check_source(uri: str) -> None:
@@ -124,9 +129,9 @@ def check_source(uri: str) -> None:
         check_file(uri)
 
 
-def _open_file(uri: str, read: ReadConfig, clock: Callable[[], float]) -> FileSource:
+def _open_file(read: ReadConfig, open_file: Callable[[], FileSource]) -> FileSource:
     start_s = read.start or 0.0
-    source = FileSource(uri, read, Logins(), clock=clock)
+    source = open_file()
     try:
         obeyed = start_s < SEEK_FROM_S or source.go_to(start_s)
     except BaseException:
@@ -135,7 +140,7 @@ def _open_file(uri: str, read: ReadConfig, clock: Callable[[], float]) -> FileSo
     if obeyed:
         return source
     source.close()
-    return FileSource(uri, read, Logins(), clock=clock)
+    return open_file()
 
 
 class CameraSource:

@@ -1,78 +1,51 @@
 """Lane: one source on its way from reader to outputs, a frame at a time."""
 
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from threading import Condition
 from types import TracebackType
-from typing import Any, Self, TextIO
-
-from rich.console import Console
+from typing import Self
 
 from fervid import __version__
-from fervid.backends import Backend
+from fervid.batch import Answer, Prepared
 from fervid.capture import open_source
 from fervid.clips import INTERRUPTED
-from fervid.config import ReadConfig, RunConfig
 from fervid.console import say
 from fervid.controls import Controls
 from fervid.errors import FervidError, SinkError
 from fervid.interrupt import held_interrupt
-from fervid.logins import Logins, read_logins
 from fervid.outputs import Target, summary_record
 from fervid.painter import Painter
 from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
 from fervid.records import Frame, FrameResult, Snapshot
-from fervid.sinks import RunHeader, Sink
+from fervid.session import Session
+from fervid.sinks import RunHeader
 from fervid.snapshots import annotated
 from fervid.stats import RunStats
 from fervid.viewer import Viewer, snapshots_for, window_for
-from fervid.writing import RunOutputs
+from fervid.writer import Work, Writer
 
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What all sources of a run share.
-
-    `digest` is the hash of the model's file, `sinks` are outputs that get the results of every
-    source, and `summaries` collects what is known of those that have ended.
-    """
-
-    config: RunConfig
-    backend: Backend
-    digest: str
-    stderr: Console
-    stdout: TextIO
-    clock: Callable[[], float]
-    outputs: RunOutputs
-    logins: Logins
-    sinks: Sequence[Sink] = ()
-    summaries: list[dict[str, Any]] = field(default_factory=list)
-
-    def logins_for(self, read: ReadConfig) -> Logins:
-        """Users and passwords for a source, which may have a file of its own.
-
-        Raises:
-            ConfigError: that file cannot be used.
-        """
-        if read.credentials == self.config.read.credentials:
-            return self.logins
-        return read_logins(read.credentials, os.environ)
+MB = 1_000_000
 
 
 class Lane:
     """Analyses one source; a context manager that closes its parts and writes its summary.
 
-    Several lanes may be taken in turns by one thread: `step` never waits.
+    Several lanes may be taken in turns by one thread: `begin` never waits. Reading and writing have
+    a thread of their own each. After `begin` a frame that was taken is `fresh`: whoever has the
+    lanes begins the network for all of them, tells each its `answer`, and lets it `conclude`.
 
     Args:
         session: what it shares with the others.
         target: the source and its outputs.
-        news: notified when a frame is ready, the source has ended, or a key was pressed.
+        ahead: frames of a recording that may be under way through the network; of a live source,
+            or with a window, it is one.
+        news: notified when a frame is ready or written, the source has ended, or a key was pressed.
 
     Raises:
         SourceOpenError: the source cannot be opened.
@@ -80,27 +53,37 @@ class Lane:
         SinkError: an output cannot be opened.
     """
 
-    def __init__(self, session: Session, target: Target, news: Condition) -> None:
+    def __init__(self, session: Session, target: Target, news: Condition, ahead: int = 1) -> None:
         self._session, self._target = session, target
         self._painter = Painter(session.config)
         self._stats = RunStats(session.clock)
-        self._closed = False
+        self._over = self._closed = False
+        self.fresh: Prepared | None = None
+        self._under_way: deque[tuple[Prepared, float, Answer]] = deque()
         with ExitStack() as parts:
             read = session.config.read_for(target.source)
             self._source = parts.enter_context(
-                open_source(target.source, read, logins=session.logins_for(read))
+                open_source(
+                    target.source,
+                    read,
+                    logins=session.logins_for(read),
+                    threads=session.config.cores.decode_threads,
+                )
             )
             label = session.config.settings_for(target.source).label
             self.info = replace(self._source.info, label=label or self._source.info.label)
             self._header = self._describe(session)
             self._viewer = parts.enter_context(self._open_viewer(news))
             own = parts.enter_context(session.outputs.sinks(target, self._header))
-            self._sinks = [*own, *session.sinks]
+            self._drawn = any(sink.wants_pixels for sink in (*own, *session.sinks))
             self._pipeline = parts.enter_context(Pipeline(session.config, session.backend))
             self._frames = parts.enter_context(Prefetch(self._source, news=news))
+            write = partial(session.deliver, target, own)
+            limit = session.config.output.queue_mb * MB
+            self._writer = parts.enter_context(Writer(write, news, limit, live=self.info.live))
             self._parts = parts.pop_all()
-        self._drawn = any(sink.wants_pixels for sink in self._sinks)
-        self._idle_since = time.perf_counter()
+        self._ahead = 1 if self.info.live or self._viewer.wants_pixels else ahead
+        self._idle_since, self._wait_s = time.perf_counter(), 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +109,8 @@ class Lane:
             return
         self._closed = True
         try:
-            self._parts.__exit__(type(error) if error else None, error, None)
+            trace = error.__traceback__ if error else None
+            self._parts.__exit__(type(error) if error else None, error, trace)
         except BaseException as second:
             self._conclude(error or second)
             raise
@@ -143,61 +127,97 @@ class Lane:
 
     @property
     def ready(self) -> bool:
-        """Whether `step` has something to do: a frame, the source's end, or a key to follow."""
-        return self._viewer.pending or (self._frames.ready and not self._viewer.paused)
+        """Whether `begin` has something to do: a frame, the source's end, a key, or an error."""
+        if self._viewer.pending or self._writer.failed:
+            return True
+        if self._viewer.paused:
+            return False
+        return self._writer.idle and not self.busy if self._over else self.runs_ahead
 
-    def step(self) -> bool:
-        """Analyse and write the next frame, and follow the keys at the window.
+    @property
+    def busy(self) -> bool:
+        """Whether a frame is under way through the network."""
+        return bool(self._under_way)
+
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether a frame, or the end, can be taken at once, and the outputs have room for it."""
+        n = len(self._under_way)
+        if self._over or n >= self._ahead:
+            return False
+        return self._frames.ready and self._writer.room(n + 1)
+
+    def begin(self) -> bool:
+        """Take the next frame up to the network, and follow the keys at the window.
 
         Returns:
-            False once the source has ended or the viewer has ended the run.
+            False once all of the source is written or the viewer has ended the run.
 
         Raises:
             SourceReadError: the source cannot be read on.
             SinkError: an output cannot be written.
         """
+        self._observe()
+        self._writer.check()
         if self._viewer.pending:
             self._viewer.react(self._pipeline.again)
         if self.quit:
             return False
-        if self._viewer.paused or not self._frames.ready:
+        if self._viewer.paused or not (self._over or self.runs_ahead):
             return True
         try:
             frame, dropped = next(self._frames)
         except StopIteration:
-            return False
-        began = time.perf_counter()
-        result = self._pipeline.process(frame, dropped, self._viewer.view)
-        more_s = {"wait": began - self._idle_since} | self._write(frame, result)
-        self._stats.observe(result, {name: s * 1000 for name, s in more_s.items()})
-        self._idle_since = time.perf_counter()
+            self._over = True  # the outputs are closed when nothing waits, as others go on
+            return self.busy or not self._writer.idle
+        self._wait_s = time.perf_counter() - self._idle_since
+        self.fresh = self._pipeline.prepare(frame, dropped, self._viewer.view)
         return True
+
+    def answer(self, answer: Answer) -> None:
+        """Take the way to the network's output for the fresh frame."""
+        if self.fresh is not None:
+            self._under_way.append((self.fresh, self._wait_s, answer))
+            self.fresh = None
+            self._idle_since = time.perf_counter()
+
+    def conclude(self) -> None:
+        """Wait for the network's output for the oldest frame, show it and hand it to the writer.
+
+        Raises:
+            FervidError: the network failed.
+        """
+        prepared, wait_s, answer = self._under_way.popleft()
+        result = self._pipeline.conclude(prepared, answer())
+        self._hand_over(prepared.frame, result, wait_s)
+        self._idle_since = time.perf_counter()
 
     def snapshot(self) -> Snapshot:
         """The state of this source's analysis."""
         return self._stats.snapshot(self.info)
 
-    def _write(self, frame: Frame, result: FrameResult) -> dict[str, float]:
-        """Draw, write and show; returns the seconds that each took."""
+    def _observe(self) -> None:
+        """Count what has been written."""
+        for result, took_s in self._writer.finished():
+            self._stats.observe(result, {name: s * 1000 for name, s in took_s.items()})
+
+    def _hand_over(self, frame: Frame, result: FrameResult, wait_s: float) -> None:
+        """Show a frame, and let the writer draw and write it."""
         began = time.perf_counter()
-        drawn = None
+        shown, heatmap = self._viewer.wants_pixels, self._viewer.heatmap
+        drawn = paint = None
         if self._drawn:
-            drawn = self._painter.paint(frame, result, self._viewer.heatmap)
+            paint = self._painter.plan(frame, result, heatmap)
+            if shown and not self._painter.hides:  # one picture for the window and the outputs
+                drawn, paint = paint(), None
         else:
             self._painter.notice(frame, result)
-        painted = time.perf_counter()
-        with held_interrupt():  # a frame is in all outputs or in none
-            for sink in self._sinks:
-                sink.write(frame, result, drawn)
-        self._session.outputs.refuse_gone(self._target)
-        written = time.perf_counter()
-        took_s = {"draw": painted - began, "write": written - painted}
-        if not self._viewer.wants_pixels:
-            return took_s
-        if drawn is None or self._painter.hides:  # a window hides nothing
-            drawn = annotated(frame, result, self._viewer.heatmap)
-        self._viewer.show(frame, result, drawn)
-        return took_s | {"show": time.perf_counter() - written}
+        took_s = {"wait": wait_s, "draw": time.perf_counter() - began}
+        if shown:
+            picture = annotated(frame, result, heatmap) if drawn is None else drawn
+            self._viewer.show(frame, result, picture)  # a window hides nothing
+            took_s["show"] = time.perf_counter() - began - took_s["draw"]
+        self._writer.put(Work(frame, result, took_s, paint, drawn))
 
     def _open_viewer(self, news: Condition) -> Viewer:
         """The viewer of this source, with a window if it gets one."""
@@ -227,6 +247,7 @@ class Lane:
 
     def _conclude(self, error: BaseException | None) -> None:
         """Hand the figures to the run's outputs, with the reason if the end was early."""
+        self._observe()
         why = INTERRUPTED if isinstance(error, KeyboardInterrupt) else error and str(error)
         figures = {**self._stats.summary(), "damaged": self._source.damaged, "error": why}
         summary = summary_record(self._header, figures)

@@ -55,6 +55,7 @@ class FileSource:
         read: ReadConfig,
         logins: Logins,
         *,
+        threads: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         from av.video.reformatter import VideoReformatter
@@ -76,6 +77,7 @@ class FileSource:
             self._stream = video_stream(self._container, self._uri)
             # Decoding several frames side by side would hold a live picture back.
             self._stream.codec_context.thread_type = "SLICE" if self._live else "AUTO"
+            self._stream.codec_context.thread_count = threads
             self._pictures = self._decode_all()
             self._first = self._first_picture()
             self._index, self._from_s = 0, 0.0

@@ -1,8 +1,10 @@
 """Painter: the pictures of a source that may be written."""
 
+from collections.abc import Callable
 from copy import copy
+from functools import partial
 
-from fervid.anonymize import Anonymizer
+from fervid.anonymize import Anonymizer, Method, Region, cover
 from fervid.config import RunConfig
 from fervid.draw import U8, draw
 from fervid.records import Frame, FrameResult
@@ -26,7 +28,14 @@ class Painter:
 
     def paint(self, frame: Frame, result: FrameResult, heatmap: bool) -> U8:
         """The next frame with everything drawn over it."""
-        return _painted(self._hider, frame, result, heatmap)
+        return self.plan(frame, result, heatmap)()
+
+    def plan(self, frame: Frame, result: FrameResult, heatmap: bool) -> Callable[[], U8]:
+        """A function that makes what `paint` would, at any time and in any thread.
+
+        What is hidden is decided here, in the order of the frames.
+        """
+        return _plan(self._hider, frame, result, heatmap)
 
     def notice(self, frame: Frame, result: FrameResult) -> None:
         """Take in a frame that is not painted: its faces may have to be hidden in a later one."""
@@ -35,11 +44,20 @@ class Painter:
 
     def repaint(self, frame: Frame, result: FrameResult, heatmap: bool) -> U8:
         """One of the last frames once more; what is remembered for the next one stays as it is."""
-        return _painted(copy(self._hider), frame, result, heatmap)
+        return _plan(copy(self._hider), frame, result, heatmap)()
 
 
-def _painted(hider: Anonymizer | None, frame: Frame, result: FrameResult, heatmap: bool) -> U8:
-    shown = frame.bgr
-    if hider is not None:
-        shown = hider.hide(shown, result.faces, frame.time_s)
-    return draw(shown, result, heatmap=heatmap)
+def _plan(
+    hider: Anonymizer | None, frame: Frame, result: FrameResult, heatmap: bool
+) -> Callable[[], U8]:
+    if hider is None:
+        return partial(draw, frame.bgr, result, heatmap=heatmap)
+    size = frame.bgr.shape[1], frame.bgr.shape[0]
+    regions = hider.regions(size, result.faces, frame.time_s)
+    return partial(_hidden, frame, result, heatmap, regions, hider.method)
+
+
+def _hidden(
+    frame: Frame, result: FrameResult, heatmap: bool, regions: list[Region], method: Method
+) -> U8:
+    return draw(cover(frame.bgr, regions, method), result, heatmap=heatmap)

@@ -26,6 +26,7 @@ from fervid.config import (
     OutputConfig,
     ReadConfig,
     RunConfig,
+    ThreadConfig,
     WindowConfig,
     without_credentials,
 )
@@ -46,6 +47,7 @@ SECTIONS: dict[type, Group] = {
     LabelConfig: Group("Labels", sort_key=6),
     ExplainConfig: Group("Heatmaps", sort_key=7),
     ModelConfig: Group("Model", sort_key=8),
+    ThreadConfig: Group("Threads", sort_key=9),
 }
 
 

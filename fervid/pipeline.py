@@ -6,8 +6,8 @@ Nothing here draws or writes; whoever wants another order uses the stages by the
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 
 from fervid.backends import Backend, open_backend
+from fervid.batch import Prepared, Stopwatch, infer
 from fervid.config import LabelConfig, RunConfig
 from fervid.controls import View
 from fervid.crops import crop_boxes, crop_faces, residual_noise
@@ -27,21 +28,6 @@ from fervid.noise import NoiseMeter
 from fervid.records import CAM_NAMES, F32, Faces, Frame, FrameResult, ModelOutput, Noise, Timings
 from fervid.search import FaceSearch
 from fervid.tracks import FaceTracker
-
-
-class Stopwatch:
-    """Times the stages of one frame."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self.stages_ms: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time what happens inside."""
-        start = self._clock()
-        yield
-        self.stages_ms[name] = (self._clock() - start) * 1000
 
 
 class Pipeline:
@@ -69,10 +55,10 @@ class Pipeline:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._config = config = config or RunConfig()
-        model, faces = config.model, config.faces
+        model, faces, cores = config.model, config.faces, config.cores
         with ExitStack() as opened:
             if backend is None:
-                backend = open_backend(model.model, model.device, model.threads)
+                backend = open_backend(model.model, model.device, cores.threads, cores.spin)
                 opened.callback(backend.close)
             if detector is None:
                 detector = FaceDetector(faces.detector, faces.min_score, faces.min_face_px)
@@ -159,6 +145,22 @@ class Pipeline:
         Raises:
             ValueError: the pipeline is closed.
         """
+        prepared = self.prepare(frame, dropped, view)
+        return self.conclude(prepared, infer(self._backend, [prepared])[0])
+
+    def prepare(self, frame: Frame, dropped: int = 0, view: View | None = None) -> Prepared:
+        """The first half of `process`, up to the network: noise, faces, tracks, crops.
+
+        Frames are concluded in their order; several may be prepared before, with the same view.
+
+        Args:
+            frame: the next frame; times must not fall.
+            dropped: frames lost since the last one.
+            view: as in `process`.
+
+        Raises:
+            ValueError: the pipeline is closed.
+        """
         if self._closed:
             raise ValueError("The pipeline is closed; make a new one.")
         watch = Stopwatch(self._clock)
@@ -169,7 +171,7 @@ class Pipeline:
             faces = largest(found, self._config.faces.max_faces)
             faces = self._tracker.update(faces, frame.time_s, frame.bgr)
         self._last = frame, noise, faces
-        return self._judge(watch, view or View.of(self._config), dropped)
+        return self._prepare(watch, view or View.of(self._config), dropped)
 
     def again(self, view: View) -> FrameResult:
         """The last frame's result as it would be with another view; it takes the last one's place.
@@ -177,10 +179,11 @@ class Pipeline:
         Raises:
             ValueError: no frame has been analysed yet.
         """
-        return self._judge(Stopwatch(self._clock), view, 0)
+        prepared = self._prepare(Stopwatch(self._clock), view, 0)
+        return self.conclude(prepared, infer(self._backend, [prepared])[0])
 
-    def _judge(self, watch: Stopwatch, view: View, dropped: int) -> FrameResult:
-        """Filter, network and maps for the faces of the last frame."""
+    def _prepare(self, watch: Stopwatch, view: View, dropped: int) -> Prepared:
+        """Filter and crop the faces of the last frame."""
         if self._last is None:
             raise ValueError("There is no frame to analyse again.")
         frame, noise, faces = self._last
@@ -190,23 +193,31 @@ class Pipeline:
         name = self._filter_name(noise)
         with watch.stage("crops"):
             images, crops, eta = self._crop(frame, faces, noise, name)
-        with watch.stage("network"):
-            output = self._infer(images, eta)
+        return Prepared(frame, noise, faces, view, name, images, crops, eta, dropped, watch)
+
+    def conclude(self, prepared: Prepared, output: ModelOutput) -> FrameResult:
+        """The second half of `process`: what the network's output means.
+
+        Args:
+            prepared: as `prepare` made it.
+            output: of the network, for its faces.
+        """
+        frame, faces, view, watch = prepared.frame, prepared.faces, prepared.view, prepared.watch
         with watch.stage("explain"):
-            raw = calibrate(output.logits, eta, crops, self._card)
+            raw = calibrate(output.logits, prepared.eta, prepared.crops, self._card)
             smoothed = self._probabilities.update(raw, faces.track_ids, frame.time_s)
             cams = output.cams[:, CAM_NAMES.index(view.cam)]
             heatmaps = aligned(
                 self._heatmaps.update(cams, faces.track_ids, frame.time_s), self._card.input_px
             )
-            reasons = doubts(smoothed, faces, crops, self._labels(), self._card)
+            reasons = doubts(smoothed, faces, prepared.crops, self._labels(), self._card)
         return FrameResult(
             index=frame.index,
             time_s=frame.time_s,
             faces=faces,
-            noise=noise,
-            filter_name=name,
-            eta=eta,
+            noise=prepared.noise,
+            filter_name=prepared.filter_name,
+            eta=prepared.eta,
             classes=self._card.classes,
             probabilities=raw,
             smoothed=smoothed,
@@ -216,8 +227,8 @@ class Pipeline:
             heatmaps=heatmaps,
             crop_boxes=crop_boxes(faces.boxes, self._card),
             timings=Timings(watch.stages_ms),
-            dropped=dropped,
-            crops=crops,
+            dropped=prepared.dropped,
+            crops=prepared.crops,
             cam=view.cam,
             target=self._card.classes[view.target] if view.target >= 0 else "",
         )
@@ -242,14 +253,6 @@ class Pipeline:
         sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(1, initial=0)
         eta = [residual_noise(noise, name, float(n), self._card, family) for n in sides]
         return images, crops, np.minimum(np.array(eta, np.float32), self._card.eta_max)
-
-    def _infer(self, images: F32, eta: F32) -> ModelOutput:
-        """All faces in one batch; none costs nothing."""
-        n, k = len(images), len(self._card.classes)
-        if n:
-            return self._backend.run(images, eta, np.full(n, self._view.target, np.int64))
-        empty = np.zeros((0, len(CAM_NAMES), 1, 1), np.float32)
-        return ModelOutput(np.zeros((0, k), np.float32), np.zeros((0, k, 1, 1), np.float32), empty)
 
 
 def largest(faces: Faces, n: int) -> Faces:

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from fervid.backends import Backend, model_file, open_backend
+from fervid.batch import Network
 from fervid.capture import check_source
 from fervid.card import sha256
 from fervid.config import STDIN, RunConfig, WindowConfig
@@ -23,10 +24,12 @@ from fervid.dashboard import Display, open_display
 from fervid.errors import ConfigError, DisplayError, FervidError, ReaderGone
 from fervid.expand import expand
 from fervid.failures import Failures
-from fervid.lane import Lane, Session, snapshots
+from fervid.lane import Lane, snapshots
 from fervid.logins import read_logins
 from fervid.outputs import Target, plan
+from fervid.session import Session
 from fervid.sinks import Sink
+from fervid.threads import opencv_threads
 from fervid.writing import RunOutputs
 
 # Waiting for frames is cut into pieces, since Windows delivers Ctrl-C only between them.
@@ -111,6 +114,7 @@ def run(
         there = _without_missing(targets, outputs, failures)
         if not there:
             failures.tell()
+        closed.enter_context(opencv_threads(config.cores.filter_threads))
         network, digest = closed.enter_context(_network(config, backend))
         session = Session(config, network, digest, stderr, stdout, clock, outputs, logins, sinks)
         waiting = groups(there)
@@ -166,10 +170,10 @@ def _network(config: RunConfig, given: Backend | None) -> Iterator[tuple[Backend
     if given is not None:
         yield given, ""
         return
-    options = config.model
+    model, cores = config.model, config.cores
     with (
-        model_file(options.model) as path,
-        closing(open_backend(path, options.device, options.threads)) as backend,
+        model_file(model.model) as path,
+        closing(open_backend(path, model.device, cores.threads, cores.spin)) as backend,
     ):
         yield backend, sha256(path)
 
@@ -182,10 +186,13 @@ def _run_group(session: Session, targets: Sequence[Target], failures: Failures) 
     """
     lanes: list[Lane] = []
     news = Condition()
-    with ExitStack() as unfinished:  # what an interrupt leaves open is closed, all of it
+    # The network ends after the lanes: of what is under way they need nothing any more.
+    with Network(session.backend) as network, ExitStack() as unfinished:
+        # Alone a recording may run ahead; among others it would make a live one wait.
+        ahead = network.at_once + 1 if len(targets) == 1 else 1
         for target in targets:
             try:
-                lanes.append(unfinished.enter_context(Lane(session, target, news)))
+                lanes.append(unfinished.enter_context(Lane(session, target, news, ahead)))
             except (DisplayError, ReaderGone):  # the same for every source
                 raise
             except FervidError as error:
@@ -197,9 +204,7 @@ def _run_group(session: Session, targets: Sequence[Target], failures: Failures) 
             while lanes:
                 shown = tuple(lanes)
                 _wait(shown, news)
-                for lane in shown:
-                    if lane.ready and not _step(lane, failures):
-                        lanes.remove(lane)
+                lanes = _round(network, shown, failures)
                 display.update(partial(snapshots, shown))
                 if any(lane.quit for lane in shown):
                     return True
@@ -209,23 +214,53 @@ def _run_group(session: Session, targets: Sequence[Target], failures: Failures) 
 def _wait(lanes: Sequence[Lane], news: Condition) -> None:
     """Wait until a source has a frame, has ended, or for WAIT_S."""
     with news:
-        news.wait_for(lambda: any(lane.ready for lane in lanes), WAIT_S)
+        news.wait_for(lambda: any(lane.ready or lane.busy for lane in lanes), WAIT_S)
 
 
-def _step(lane: Lane, failures: Failures) -> bool:
-    """Analyse a frame of one source; returns False if it has ended or failed, and is closed."""
+def _round(network: Network, lanes: Sequence[Lane], failures: Failures) -> list[Lane]:
+    """Begin a frame of each source that has one, and conclude one of each that begins no other.
+
+    Faces of frames that are begun together go through the network in one call.
+
+    Returns:
+        The lanes that go on; one that has ended or failed is closed.
+    """
+    left = [lane for lane in lanes if not lane.ready or _begin(lane, failures)]
+    fresh = [(lane, lane.fresh) for lane in left if lane.fresh]
+    answers = network.begin([frame for _, frame in fresh])
+    for (lane, _), answer in zip(fresh, answers, strict=True):
+        lane.answer(answer)
+    return [lane for lane in left if not lane.busy or lane.runs_ahead or _conclude(lane, failures)]
+
+
+def _conclude(lane: Lane, failures: Failures) -> bool:
+    """Conclude a frame of one source; returns False if the network failed, and it is closed."""
     try:
-        if lane.step():
+        lane.conclude()
+    except FervidError as error:
+        _fail(lane, failures, error)
+        return False
+    return True
+
+
+def _begin(lane: Lane, failures: Failures) -> bool:
+    """Begin a frame of one source; returns False if it has ended or failed, and is closed."""
+    try:
+        if lane.begin():
             return True
         lane.close()
     except ReaderGone:  # it ends the run, as it ends other programs
         raise
     except FervidError as error:
-        failures.note(error)
-        with suppress(FervidError):  # the first error is the one to tell
-            lane.close(error)
-        lane.fail(error)
+        _fail(lane, failures, error)
     return False
+
+
+def _fail(lane: Lane, failures: Failures, error: FervidError) -> None:
+    failures.note(error)
+    with suppress(FervidError):  # the first error is the one to tell
+        lane.close(error)
+    lane.fail(error)
 
 
 def _display(session: Session) -> Display:

@@ -49,6 +49,7 @@ class RunOutputs:
             self._out = None  # one clip by itself needs no table of clips
         if self._out is not None:
             refuse_foreign(self._out)
+        self._more = {"video": {"threads": config.cores.encode_threads}}
         self._rows: dict[str, Row] = {}
         self._shared: dict[Output, Any] = {}
         self._lock = threading.RLock()
@@ -68,7 +69,7 @@ class RunOutputs:
         try:
             # One after the other into the list: those before one that fails have to be closed.
             for kind, path in target.sinks:
-                opened.append(_open(kind, path, header))
+                opened.append(_open(kind, path, header, **self._more.get(kind, {})))
             for output in target.shared:
                 opened.append(self._join(output, header))  # noqa: PERF401
             yield opened
@@ -193,10 +194,10 @@ def _make(kind: str, path: Path | None, header: RunHeader, **more: Any) -> Sink:
     return sink
 
 
-def _open(kind: str, path: Path | None, header: RunHeader) -> Sink:
+def _open(kind: str, path: Path | None, header: RunHeader, **more: Any) -> Sink:
     if path is not None:
         _make_folder(path)
-    return _make(kind, path, header)
+    return _make(kind, path, header, **more)
 
 
 def _make_folder(path: Path) -> None:

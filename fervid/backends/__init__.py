@@ -69,13 +69,16 @@ def model_file(path: Path | None = None) -> Iterator[Path]:
         yield own
 
 
-def open_backend(path: Path | str | None = None, device: str = "auto", threads: int = 0) -> Backend:
+def open_backend(
+    path: Path | str | None = None, device: str = "auto", threads: int = 0, spin: bool = False
+) -> Backend:
     """Open a model file with the backend its suffix names.
 
     Args:
         path: an .onnx or .safetensors file with a card; None for the model that comes with fervid.
         device: "auto", "cpu", "cuda" or, for .onnx files, "tensorrt".
         threads: threads inside the backend; 0 leaves the choice to the library.
+        spin: let threads of an .onnx model wait actively.
 
     Raises:
         ModelLoadError: the file is missing, has another suffix, cannot be loaded, or does not run
@@ -84,10 +87,10 @@ def open_backend(path: Path | str | None = None, device: str = "auto", threads: 
         BackendMissing: the library or the device that runs it is not here.
     """
     with model_file(None if path is None else Path(path)) as file:
-        return _open(file, device, threads)
+        return _open(file, device, threads, spin)
 
 
-def _open(path: Path, device: str, threads: int) -> Backend:
+def _open(path: Path, device: str, threads: int, spin: bool) -> Backend:
     if probe.is_folder(path):
         raise ModelLoadError(f"The model file {path} is a folder; name a file.")
     if not probe.exists(path):
@@ -113,7 +116,7 @@ def _open(path: Path, device: str, threads: int) -> Backend:
             "pip install 'fervid[torch]', or give an .onnx model.",
             "torch",
         ) from error
-    backend: Backend = make(path, device, threads)
+    backend: Backend = make(path, device, threads, spin)
     try:
         _try_out(backend, path)
     except BaseException:

@@ -23,7 +23,7 @@ OUTPUTS = ["logits", "maps", "cams"]
 QUIET = 4  # ONNX Runtime's "fatal": that a provider does not start, fervid says itself
 
 
-def session_options(threads: int = 0) -> ort.SessionOptions:
+def session_options(threads: int = 0, spin: bool = False) -> ort.SessionOptions:
     """Options under which int8 models mean the same on every processor.
 
     Without VNNI an x86 processor adds products of unsigned and signed bytes in 16 bits, which
@@ -32,11 +32,13 @@ def session_options(threads: int = 0) -> ort.SessionOptions:
 
     Args:
         threads: of one run; 0 leaves the number to the library.
+        spin: threads that have nothing to do wait actively, and take a core from all others.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     options.add_session_config_entry("session.x64quantprecision", "1")
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
     return options
 
 
@@ -52,8 +54,13 @@ class OnnxBackend:
         device: where it runs: "cpu", "cuda" or "tensorrt".
     """
 
-    def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
-        self._path, options = path, session_options(threads)
+    # A call of few faces fills one core: with two, 640x360 goes from 65 to 74 frames a second.
+    at_once = 2
+
+    def __init__(
+        self, path: Path, device: str = "auto", threads: int = 0, spin: bool = False
+    ) -> None:
+        self._path, options = path, session_options(threads, spin)
         if device not in ("auto", "cpu"):
             _check_installed(device)
         ort.disable_telemetry_events()  # Windows; elsewhere fervid/__init__.py has done it

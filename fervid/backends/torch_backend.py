@@ -13,9 +13,11 @@ from fervid.records import ModelOutput
 
 
 class TorchBackend:
-    """Runs a .safetensors model; see `fervid.backends.Backend`."""
+    """Runs a .safetensors model; see `fervid.backends.Backend`. PyTorch's threads never spin."""
 
-    def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self, path: Path, device: str = "auto", threads: int = 0, spin: bool = False
+    ) -> None:
         net, self.card = load_model(path)
         if device == "tensorrt":
             raise ModelLoadError(

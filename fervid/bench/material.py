@@ -89,8 +89,8 @@ def prepare(clip: Path | None, models: list[Path], size: Size) -> Iterator[Mater
         for path in (own, *models):
             if path.stem in backends:
                 raise ConfigError(f"Two models are called {path.stem}; rename one.", "model")
-            options = RunConfig().model
-            backend = open_backend(path, options.device, options.threads)
+            model, cores = RunConfig().model, RunConfig().cores
+            backend = open_backend(path, model.device, cores.threads, cores.spin)
             backends[path.stem] = opened.enter_context(closing(backend))
         label = "drawn by fervid" if clip is None else clip.name
         if clip is None:

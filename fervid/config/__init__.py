@@ -29,6 +29,7 @@ from fervid.config.credentials import without_credentials
 from fervid.config.outputs import STDOUT, Anonymize, OutputConfig, refuse_existing
 from fervid.config.reading import STDIN, ReadConfig, Roi, RtspTransport, WindowConfig
 from fervid.config.source import SourceConfig
+from fervid.config.threads import ThreadConfig
 from fervid.errors import ConfigError
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "RtspTransport",
     "RunConfig",
     "SourceConfig",
+    "ThreadConfig",
     "WindowConfig",
     "refuse_existing",
     "without_credentials",
@@ -74,6 +76,7 @@ class RunConfig:
         faces: Which faces are looked for.
         explain: How a label is explained.
         labels: How probabilities become a label.
+        cores: How the processor's cores are shared out.
         per_source: What holds for single sources; it goes before `read`.
     """
 
@@ -89,6 +92,7 @@ class RunConfig:
     faces: FaceConfig = field(default_factory=FaceConfig, kw_only=True)
     explain: ExplainConfig = field(default_factory=ExplainConfig, kw_only=True)
     labels: LabelConfig = field(default_factory=LabelConfig, kw_only=True)
+    cores: ThreadConfig = field(default_factory=ThreadConfig, kw_only=True)
     per_source: Annotated[tuple[SourceConfig, ...], Parameter(parse=False)] = field(
         default=(), kw_only=True
     )

@@ -35,12 +35,10 @@ class ModelConfig(Section):
     Attributes:
         model: Model file (.onnx or .safetensors) instead of the one that comes with fervid.
         device: Where the network runs; auto is CUDA where it starts, but the CPU for int8 models.
-        threads: Threads of the network; 0 leaves the number to the library.
     """
 
     model: Path | None = None
     device: Device = "auto"
-    threads: int = within(0, 0, 1024)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from fervid import probe
 from fervid.config.options import Switch
-from fervid.config.section import Section
+from fervid.config.section import Section, within
 from fervid.errors import ConfigError
 
 Anonymize = Literal["none", "blur", "pixelate", "box"]
@@ -60,6 +60,8 @@ class OutputConfig(Section):
             heatmaps stay. A face is hidden for 1 second after it was last found; one that is
             never found is not hidden.
         overwrite: Replace outputs that exist.
+        queue_mb: Memory for frames that wait to be written, in MB, for each source; one frame
+            always fits, and of live sources no more than one waits.
     """
 
     out: Path | None = None
@@ -73,6 +75,7 @@ class OutputConfig(Section):
     images: Switch = True
     anonymize: Anonymize = "none"
     overwrite: bool = False
+    queue_mb: int = within(32, 1, 65_536)
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)  # a slotted dataclass has no zero-argument super()

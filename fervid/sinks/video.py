@@ -41,6 +41,7 @@ class VideoSink:
         header: of the run; kept in the file's comment as JSON. The sound is taken from the file
             it names; sound that fails is left out, with a warning.
         crf: quality, 0 (lossless) to 51.
+        threads: that encode; 0 leaves the number to the library.
 
     Raises:
         SinkError: the file cannot be written.
@@ -48,7 +49,9 @@ class VideoSink:
 
     wants_pixels = True
 
-    def __init__(self, path: Path | None, header: RunHeader, *, crf: int = CRF) -> None:
+    def __init__(
+        self, path: Path | None, header: RunHeader, *, crf: int = CRF, threads: int = 0
+    ) -> None:
         if path is None:
             raise ValueError("a video needs a path")
         import av
@@ -62,7 +65,7 @@ class VideoSink:
         self._open = True
         self._sound = Sound.of(header)
         try:
-            self._begin(header, crf)
+            self._begin(header, crf, threads)
         except (av.FFmpegError, OSError) as error:
             self._silence()
             raise sink_error(path, error) from error
@@ -121,21 +124,21 @@ class VideoSink:
         if self._target.error is not None:
             raise sink_error(self._path, self._target.error) from self._target.error
 
-    def _begin(self, header: RunHeader, crf: int) -> None:
+    def _begin(self, header: RunHeader, crf: int, threads: int) -> None:
         """Open the file, without sound if MP4 does not take it."""
         import av
 
         try:
-            self._start(header, crf)
+            self._start(header, crf, threads)
         except OSError:
             raise
         except (av.FFmpegError, ValueError) as error:
             if not self._sound:
                 raise
             self._warn_of_sound(error)
-            self._start(header, crf)
+            self._start(header, crf, threads)
 
-    def _start(self, header: RunHeader, crf: int) -> None:
+    def _start(self, header: RunHeader, crf: int, threads: int) -> None:
         """Open the file and write its head."""
         import av
 
@@ -145,7 +148,7 @@ class VideoSink:
             self._file = av.open(self._target, "w", format="mp4", container_options=options)
             about = header_record(header)
             self._file.metadata.update(title=about["source"]["label"], comment=json.dumps(about))
-            self._stream = self._add_video(crf)
+            self._stream = self._add_video(crf, threads)
             if self._sound:
                 self._sound.attach(self._file)
             self._file.start_encoding()
@@ -179,7 +182,7 @@ class VideoSink:
         if sound:
             sound.close()
 
-    def _add_video(self, crf: int) -> "VideoStream":
+    def _add_video(self, crf: int, threads: int) -> "VideoStream":
         rate = self._source.rate or Fraction(25)
         stream = self._file.add_stream(
             "libx264", rate=rate, options={"crf": str(crf), "preset": "veryfast"}
@@ -188,6 +191,7 @@ class VideoSink:
         stream.height = self._source.height + self._source.height % 2
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, TICKS)
+        stream.codec_context.thread_count = threads
         # A key frame starts a fragment: no more than two seconds are lost to a kill.
         stream.codec_context.gop_size = min(max(round(2 * rate), 10), 240)
         # Without B-frames the first timestamp is the source's, not one moved by their delay.

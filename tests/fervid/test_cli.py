@@ -92,7 +92,7 @@ def test_flags_reach_their_sections():
     assert (config.explain.heatmap_smooth_s, config.labels.smooth_s) == (0, 1.5)
     assert config.faces.min_face_px == 40
     assert config.model.model == Path("m.onnx")
-    assert (config.model.device, config.model.threads) == ("cpu", 2)
+    assert (config.model.device, config.cores.threads) == ("cpu", 2)
     assert config.quiet
     assert config.verbose
 

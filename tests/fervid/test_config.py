@@ -22,6 +22,7 @@ from fervid.config import (
     OutputConfig,
     ReadConfig,
     RunConfig,
+    ThreadConfig,
     WindowConfig,
     refuse_existing,
     without_credentials,
@@ -30,7 +31,7 @@ from fervid.errors import ConfigError
 
 SECTIONS = (
     *(ReadConfig, WindowConfig, OutputConfig),
-    *(FilterConfig, FaceConfig, LabelConfig, ExplainConfig, ModelConfig),
+    *(FilterConfig, FaceConfig, LabelConfig, ExplainConfig, ModelConfig, ThreadConfig),
 )
 
 
@@ -57,7 +58,7 @@ def test_field_names_are_distinct_over_all_sections():
 @pytest.mark.parametrize(
     ("section", "values", "words"),
     [
-        (ModelConfig, {"threads": -1}, "--threads must be from 0 to 1024, not -1."),
+        (ThreadConfig, {"threads": -1}, "--threads must be from 0 to 1024, not -1."),
         (FaceConfig, {"min_score": 1.5}, "--min-score must be from 0 to 1, not 1.5."),
         (FaceConfig, {"max_faces": 0}, "--max-faces must be at least 1, not 0."),
         (LabelConfig, {"smooth_s": float("nan")}, "--smooth-s must be at least 0, not nan."),

@@ -46,3 +46,13 @@ def test_painting_a_past_frame_again_changes_nothing_of_the_next_ones():
         one, two = (painter.paint(*scene(index), False) for painter in painters)
         assert np.array_equal(one, two)
     assert shows_face(one)
+
+
+def test_what_is_hidden_is_decided_in_the_order_of_the_frames_however_late_they_are_painted():
+    scenes = [scene(0, face()), scene(1), scene(2, face()), scene(3)]
+    straight, planned = Painter(HIDDEN), Painter(HIDDEN)
+    plans = [planned.plan(*one, False) for one in scenes]
+    expected = [straight.paint(*one, False) for one in scenes]
+    found = [plan() for plan in reversed(plans)][::-1]
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert not any(shows_face(picture) for picture in found)

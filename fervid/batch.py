@@ -1,0 +1,135 @@
+"""Faces on their way into the network, which takes those of several frames in one call."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fervid.backends import Backend
+from fervid.controls import View
+from fervid.filters import FilterName
+from fervid.records import CAM_NAMES, F32, Faces, Frame, ModelOutput, Noise
+
+Answer = Callable[[], ModelOutput]  # waits for it
+
+
+class Stopwatch:
+    """Times the stages of one frame."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self.stages_ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what happens inside."""
+        start = self._clock()
+        yield
+        self.stages_ms[name] = (self._clock() - start) * 1000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A frame up to the network.
+
+    Attributes:
+        frame: what is analysed.
+        noise: of it.
+        faces: that are followed in it, N.
+        view: how it is analysed.
+        filter_name: of the filter that the crops have seen.
+        images: float32 (N, 3, S, S), the network's input.
+        crops: uint8 (N, S, S), the same before normalisation.
+        eta: float32 (N,), noise left in each crop.
+        dropped: frames lost before it.
+        watch: times its stages.
+    """
+
+    frame: Frame
+    noise: Noise
+    faces: Faces
+    view: View
+    filter_name: FilterName
+    images: F32
+    crops: NDArray[np.uint8]
+    eta: F32
+    dropped: int
+    watch: Stopwatch
+
+
+class Network:
+    """Runs the network beside the caller; a context manager.
+
+    One call follows the other, unless the backend has an attribute `at_once` that says how many
+    calls it takes at the same time.
+
+    Args:
+        backend: runs it; it stays open.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.at_once = int(getattr(backend, "at_once", 1))
+        self._threads = ThreadPoolExecutor(self.at_once, "fervid-network")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    def begin(self, frames: Sequence[Prepared]) -> list[Answer]:
+        """Begin one call for the faces of some frames, and do not wait.
+
+        Returns:
+            For each frame a function that waits for its output, and raises what the call raised.
+        """
+        if not frames:
+            return []
+        call = self._threads.submit(infer, self._backend, frames)
+        return [partial(_answer, call, index) for index in range(len(frames))]
+
+
+def _answer(call: "Future[list[ModelOutput]]", index: int) -> ModelOutput:
+    return call.result()[index]
+
+
+def infer(backend: Backend, frames: Sequence[Prepared]) -> list[ModelOutput]:
+    """The network's output for each frame, all their faces in one call; none costs nothing.
+
+    Args:
+        backend: runs the network.
+        frames: of one source or of several; each is timed as long as the whole call takes.
+    """
+    with ExitStack() as timed:
+        for frame in frames:
+            timed.enter_context(frame.watch.stage("network"))
+        outputs = _run(backend, [frame for frame in frames if len(frame.faces)])
+    empty = _nothing(len(backend.card.classes))
+    return [next(outputs) if len(frame.faces) else empty for frame in frames]
+
+
+def _run(backend: Backend, frames: Sequence[Prepared]) -> Iterator[ModelOutput]:
+    """Outputs of frames with faces."""
+    if not frames:
+        return iter(())
+    counts = [len(frame.faces) for frame in frames]
+    images = np.concatenate([frame.images for frame in frames])
+    eta = np.concatenate([frame.eta for frame in frames])
+    target = np.repeat(np.array([frame.view.target for frame in frames], np.int64), counts)
+    out = backend.run(images, eta, target)
+    cuts = np.cumsum(counts)[:-1]
+    parts = (np.split(array, cuts) for array in (out.logits, out.maps, out.cams))
+    return iter([ModelOutput(*arrays) for arrays in zip(*parts, strict=True)])
+
+
+def _nothing(n_classes: int) -> ModelOutput:
+    empty = np.zeros((0, len(CAM_NAMES), 1, 1), np.float32)
+    maps = np.zeros((0, n_classes, 1, 1), np.float32)
+    return ModelOutput(np.zeros((0, n_classes), np.float32), maps, empty)

@@ -1,0 +1,28 @@
+"""The section that shares the processor's cores out: the one place for every number of threads."""
+
+from dataclasses import dataclass
+
+from fervid.config.section import Section, within
+
+MOST = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadConfig(Section):
+    """How the cores are shared out; reading, analysing and writing have a thread each.
+
+    The defaults are for two cores (docs/decisions.md); 0 leaves a number to the library.
+
+    Attributes:
+        threads: Threads of the network; 0 leaves the number to the library.
+        spin: Let them wait actively, which is quicker where cores are idle.
+        filter_threads: Threads of OpenCV, for filters and drawing; 0 is one a core.
+        decode_threads: Threads that decode a video; 0 leaves the number to the library.
+        encode_threads: Threads that encode a video; 0 leaves the number to the library.
+    """
+
+    threads: int = within(0, 0, MOST)
+    spin: bool = False
+    filter_threads: int = within(1, 0, MOST)
+    decode_threads: int = within(1, 0, MOST)
+    encode_threads: int = within(1, 0, MOST)

@@ -1,0 +1,70 @@
+"""Session: what all sources of a run share."""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from fervid.backends import Backend
+from fervid.config import ReadConfig, RunConfig
+from fervid.logins import Logins, read_logins
+from fervid.outputs import Target
+from fervid.records import Frame, FrameResult
+from fervid.sinks import Sink
+from fervid.writing import RunOutputs
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What all sources of a run share.
+
+    `digest` is the hash of the model's file, `sinks` are outputs that get the results of every
+    source, one at a time, and `summaries` collects what is known of those that have ended.
+    """
+
+    config: RunConfig
+    backend: Backend
+    digest: str
+    stderr: Console
+    stdout: TextIO
+    clock: Callable[[], float]
+    outputs: RunOutputs
+    logins: Logins
+    sinks: Sequence[Sink] = ()
+    summaries: list[dict[str, Any]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def logins_for(self, read: ReadConfig) -> Logins:
+        """Users and passwords for a source, which may have a file of its own.
+
+        Raises:
+            ConfigError: that file cannot be used.
+        """
+        if read.credentials == self.config.read.credentials:
+            return self.logins
+        return read_logins(read.credentials, os.environ)
+
+    def deliver(
+        self,
+        target: Target,
+        own: Sequence[Sink],
+        frame: Frame,
+        result: FrameResult,
+        drawn: NDArray[np.uint8] | None,
+    ) -> None:
+        """Take a frame to a source's own sinks, then to those of all sources.
+
+        Raises:
+            SinkError: an output cannot be written, or a file has gone.
+        """
+        for sink in own:
+            sink.write(frame, result, drawn)
+        with self.lock:
+            for sink in self.sinks:
+                sink.write(frame, result, drawn)
+        self.outputs.refuse_gone(target)

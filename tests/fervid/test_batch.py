@@ -1,0 +1,119 @@
+"""Faces of several frames in one call of the network."""
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+import fervid
+from fervid.batch import infer
+from fervid.controls import View
+from fervid.errors import ModelLoadError
+from fervid.faces import FaceDetector
+from tests import clips
+from tests.backends import FakeBackend
+from tests.places import DEFAULT_MODEL
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    return np.ascontiguousarray(astronaut()[:240, :320, ::-1])
+
+
+@pytest.fixture(scope="module")
+def frames(portrait):
+    """Frames of four sources with 1, 2, 0 and 1 faces; the last asks for another class's maps."""
+    both = np.hstack([portrait, (portrait * 0.6).astype(np.uint8)])
+    pictures = [portrait, both, np.full_like(portrait, 90), portrait[:, ::-1].copy()]
+    views = [None, None, None, View("gaussian", "gradcam", 2)]
+    found = []
+    with FaceDetector() as detector:
+        for picture, view in zip(pictures, views, strict=True):
+            pipeline = fervid.Pipeline(None, FakeBackend(), detector)
+            found.append(pipeline.prepare(fervid.Frame(0, 0.0, picture), 0, view))
+    assert [len(frame.faces) for frame in found] == [1, 2, 0, 1]
+    return found
+
+
+def test_one_call_for_all_and_each_gets_its_own(frames):
+    backend = FakeBackend()
+    outputs = infer(backend, frames)
+    assert [len(output.logits) for output in outputs] == [1, 2, 0, 1]
+    ((images, eta, target),) = backend.seen
+    assert (len(images), len(eta), target.tolist()) == (4, 4, [-1, -1, -1, 2])
+    for frame, output in zip(frames, outputs, strict=True):
+        (alone,) = infer(FakeBackend(), [frame])
+        assert np.array_equal(output.logits, alone.logits)
+        assert frame.watch.stages_ms["network"] >= 0
+
+
+def test_frames_without_faces_and_no_frames_call_nothing(frames):
+    backend = FakeBackend()
+    (output,) = infer(backend, [frames[2]])
+    assert (output.logits.shape, output.cams.shape[:2]) == ((0, 7), (0, 4))
+    assert infer(backend, []) == []
+    assert backend.seen == []
+
+
+def test_the_real_network_says_the_same_of_a_face_in_any_company(frames):
+    with closing(fervid.open_backend(DEFAULT_MODEL)) as backend:
+        together = infer(backend, frames)
+        alone = [infer(backend, [frame])[0] for frame in frames]
+    for one, other in zip(together, alone, strict=True):
+        for name in ("logits", "maps", "cams"):
+            # Sums in another order differ in the last bits of float32.
+            np.testing.assert_allclose(
+                getattr(one, name), getattr(other, name), rtol=1e-4, atol=1e-4
+            )
+
+
+@pytest.fixture
+def pair(tmp_path, portrait):
+    pictures = [np.roll(portrait, n, axis=1) for n in range(6)]
+    return [
+        clips.clip(tmp_path / f"{name}.mp4", pictures=shown, size=(320, 240))
+        for name, shown in (("a", pictures), ("b", pictures[::-1]))
+    ]
+
+
+class Kept:
+    wants_pixels = False
+
+    def __init__(self):
+        self.found = {}
+
+    def write(self, frame, result, drawn):
+        self.found.setdefault(result.index, []).append(result)
+
+    def close(self):
+        pass
+
+
+def test_sources_at_once_share_calls_and_find_what_each_finds_alone(pair):
+    """URLs of files stand in for streams, which are analysed at once."""
+    backend, together, alone = FakeBackend(), Kept(), Kept()
+    fervid.analyse(*(path.as_uri() for path in pair), sinks=[together], backend=backend)
+    fervid.analyse(*pair, sinks=[alone], backend=FakeBackend())
+    sizes = [len(images) for images, _, _ in backend.seen]
+    assert sum(sizes) == 12
+    assert 2 in sizes
+    for index, expected in alone.found.items():
+        found = sorted(together.found[index], key=lambda r: float(r.faces.boxes[0, 0]))
+        for one, other in zip(
+            found, sorted(expected, key=lambda r: float(r.faces.boxes[0, 0])), strict=True
+        ):
+            assert one.faces.track_ids.tolist() == other.faces.track_ids.tolist()
+            assert np.array_equal(one.smoothed, other.smoothed)
+            assert np.array_equal(one.heatmaps, other.heatmaps)
+
+
+def test_a_network_that_fails_fails_every_source_that_waits_for_it(pair):
+    class Gone(FakeBackend):
+        def run(self, images, eta, target):
+            raise ModelLoadError("The model was closed.")
+
+    with pytest.raises(fervid.FervidError, match="2 of 2 sources failed"):
+        fervid.analyse(*(path.as_uri() for path in pair), backend=Gone())
+    with pytest.raises(ModelLoadError, match="was closed"):
+        fervid.analyse(pair[0], backend=Gone())

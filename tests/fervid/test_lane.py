@@ -1,0 +1,188 @@
+"""Analysis and outputs side by side: what is dropped, what fails, what several sources share."""
+
+import json
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+import fervid
+from tests import clips
+from tests.backends import FakeBackend
+from tests.fakes import FakeCapture
+
+PICTURES = 40
+
+
+class Slow:
+    """A sink that takes its time, and knows who was in it."""
+
+    def __init__(self, delay_s=0.0):
+        self.wants_pixels, self._delay_s = False, delay_s
+        self.indices, self.threads, self.most = [], set(), 0
+        self._inside, self._lock = 0, threading.Lock()
+
+    def write(self, frame, result, drawn):
+        with self._lock:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+        time.sleep(self._delay_s)
+        self.threads.add(threading.current_thread())
+        self.indices.append(result.index)
+        with self._lock:
+            self._inside -= 1
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def cameras(monkeypatch):
+    """Cameras with a picture every 5 ms, which are gone in the end."""
+
+    class Paced(FakeCapture):
+        def read(self):
+            time.sleep(0.005)
+            return super().read()
+
+    # The first one is for the size alone.
+    pictures = [np.full((48, 64, 3), n, np.uint8) for n in range(PICTURES + 1)]
+    monkeypatch.setattr(cv2, "VideoCapture", lambda _: Paced(pictures))
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    yield
+    assert not [t for t in threading.enumerate() if t.name in ("fervid-writer", "fervid-prefetch")]
+
+
+def summaries(folder):
+    return [json.loads(path.read_text()) for path in sorted(folder.rglob("summary.json"))]
+
+
+def test_a_slow_output_makes_a_live_source_drop_frames_that_are_counted(cameras, tmp_path):
+    slow = Slow(0.05)
+    with pytest.raises(fervid.SourceError):
+        fervid.analyse("camera:0", out=tmp_path, sinks=[slow], backend=FakeBackend())
+    (summary,) = summaries(tmp_path)
+    assert summary["frames"] == len(slow.indices)
+    assert summary["frames"] + summary["dropped"] == PICTURES
+    assert summary["dropped"] > 0
+    assert slow.indices[-1] == PICTURES - 1  # the newest one always comes
+
+
+def test_a_slow_output_of_a_recording_loses_nothing(tmp_path):
+    config = fervid.RunConfig(output=fervid.OutputConfig(queue_mb=1))
+    large = [np.full((480, 640, 3), n, np.uint8) for n in range(12)]  # one of them fits
+    clip = clips.clip(tmp_path / "a.mp4", pictures=large, size=(640, 480))
+    slow = Slow(0.02)
+    (summary,) = fervid.analyse(clip, config=config, sinks=[slow], backend=FakeBackend())
+    assert slow.indices == list(range(12))
+    assert (summary["frames"], summary["dropped"]) == (12, 0)
+    assert summary["stages_ms"]["write"]["p50"] >= 20
+
+
+def test_a_sink_of_several_sources_is_never_entered_twice_at_once(cameras):
+    shared = Slow(0.005)
+    with pytest.raises(fervid.FervidError, match="2 of 2"):
+        fervid.analyse("camera:0", "camera:1", sinks=[shared], backend=FakeBackend())
+    assert shared.most == 1
+    assert {thread.name for thread in shared.threads} == {"fervid-writer"}
+    assert len(shared.threads) == 2
+
+
+def test_what_an_output_raises_ends_its_source_and_not_the_others(tmp_path):
+    class Picky(Slow):
+        def write(self, frame, result, drawn):
+            if frame.bgr.shape[1] == 96 and result.index == 3:
+                raise fervid.SinkError("the tape is full", "tape")
+            super().write(frame, result, drawn)
+
+    names = [
+        clips.clip(tmp_path / f"{width}.mp4", frames=8, size=(width, 48)) for width in (96, 64)
+    ]
+    with pytest.raises(fervid.FervidError, match="1 of 2 sources failed"):
+        fervid.analyse(*names, out=tmp_path / "out", sinks=[Picky()], backend=FakeBackend())
+    other, failed = summaries(tmp_path / "out")
+    assert (failed["frames"], failed["error"]) == (3, "the tape is full")
+    assert (other["frames"], other["error"]) == (8, None)
+
+
+def test_a_bug_in_a_sink_is_raised_as_it_is(tmp_path):
+    class Broken(Slow):
+        def write(self, frame, result, drawn):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        fervid.analyse(
+            clips.clip(tmp_path / "a.mp4", frames=3), sinks=[Broken()], backend=FakeBackend()
+        )
+    assert "write" in {entry.name for entry in caught.traceback}
+
+
+@pytest.mark.parametrize("sources", [1, 2])
+def test_a_recording_alone_is_prepared_while_the_network_runs(tmp_path, monkeypatch, sources):
+    """With others beside it, as with streams, no frame is taken before the last one is done."""
+    prepared, prepare = threading.Semaphore(0), fervid.Pipeline.prepare
+
+    def counted(*arguments):
+        result = prepare(*arguments)
+        prepared.release()
+        return result
+
+    class Patient(FakeBackend):
+        met = 0
+
+        def run(self, images, eta, target):
+            if len(self.seen) == 2:
+                self.met = sum(prepared.acquire(timeout=0.5) for _ in range(12))
+            return super().run(images, eta, target)
+
+    monkeypatch.setattr(fervid.Pipeline, "prepare", counted)
+    portrait = np.ascontiguousarray(astronaut()[:240, :320, ::-1])
+    names = [
+        clips.clip(tmp_path / f"{name}.mp4", pictures=[portrait] * 6, size=(320, 240))
+        for name in "ab"[:sources]
+    ]
+    backend = Patient()
+    fervid.analyse(*(name.as_uri() for name in names), backend=backend)
+    begun = sum(len(images) for images, _, _ in backend.seen[:3])
+    assert backend.met == begun + (sources == 1)
+    assert sum(len(images) for images, _, _ in backend.seen) == 6 * sources
+
+
+@pytest.mark.parametrize("at_once", [None, 2])
+def test_a_run_finds_what_the_pipeline_finds_with_as_many_calls_as_are_allowed(tmp_path, at_once):
+    class Alone(FakeBackend):
+        inside, most, lock = 0, 0, threading.Lock()
+
+        def run(self, images, eta, target):
+            with self.lock:
+                self.inside += 1
+                self.most = max(self.most, self.inside)
+            time.sleep(0.05)
+            with self.lock:
+                self.inside -= 1
+            return super().run(images, eta, target)
+
+    portrait = np.ascontiguousarray(astronaut()[:240, :320, ::-1])
+    shown = [np.roll(portrait, n, axis=1) for n in range(8)]
+    clip = clips.clip(tmp_path / "a.mp4", pictures=shown, size=(320, 240))
+    kept, backend = [], Alone()
+    if at_once:
+        backend.at_once = at_once
+
+    class Kept(Slow):
+        def write(self, frame, result, drawn):
+            kept.append(result)
+
+    fervid.analyse(clip, sinks=[Kept()], backend=backend)
+    assert backend.most == (at_once or 1)
+    with fervid.Pipeline(backend=FakeBackend()) as pipeline:
+        for one, other in zip(kept, pipeline.run(clip), strict=True):
+            assert one.index == other.index
+            assert np.array_equal(one.smoothed, other.smoothed)
+            assert np.array_equal(one.heatmaps, other.heatmaps)
