@@ -157,14 +157,15 @@ def test_a_recording_alone_is_prepared_while_the_network_runs(tmp_path, monkeypa
 @pytest.mark.parametrize("at_once", [None, 2])
 def test_a_run_finds_what_the_pipeline_finds_with_as_many_calls_as_are_allowed(tmp_path, at_once):
     class Alone(FakeBackend):
-        inside, most, lock = 0, 0, threading.Lock()
+        inside, most, changed = 0, 0, threading.Condition()
 
         def run(self, images, eta, target):
-            with self.lock:
+            with self.changed:
                 self.inside += 1
                 self.most = max(self.most, self.inside)
-            time.sleep(0.05)
-            with self.lock:
+                self.changed.notify_all()
+                # Two come if two may; a second that must not come would have this long.
+                self.changed.wait_for(lambda: self.most == 2, 20 if at_once else 0.2)
                 self.inside -= 1
             return super().run(images, eta, target)
 
