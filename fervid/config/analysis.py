@@ -46,8 +46,8 @@ class FaceConfig(Section):
     """Which faces are looked for.
 
     Attributes:
-        detector: How faces are looked for: short for faces near the camera (also the better one in
-            noise), full for small ones, auto by both, in tiles too, new faces twice.
+        detector: How faces are looked for: short finds near ones, also in noise, full small ones in
+            clear pictures, auto both.
         min_score: Score from which a detection counts as a face, 0-1.
         min_face_px: Width under which a face is left out, in pixels of the frame.
         max_faces: Most faces in a frame; the largest are kept.
@@ -66,7 +66,7 @@ class ExplainConfig(Section):
     Attributes:
         cam: Kind of heatmap: Grad-CAM or adaptive CAM, of the last layer or fused over two.
         heatmap: Draw the heatmap into the video.
-        heatmap_smooth_s: Seconds over which a face's heatmap is smoothed; 0 is not at all.
+        heatmap_smooth_s: Seconds over which a heatmap is smoothed; 0 is none.
     """
 
     cam: CamName = "adaptive"
@@ -81,7 +81,7 @@ class LabelConfig(Section):
     """How probabilities become a label, and when a label is called uncertain.
 
     Attributes:
-        smooth_s: Seconds over which a face's probabilities are smoothed; 0 is not at all.
+        smooth_s: Seconds over which probabilities are smoothed; 0 is none.
         confident_from: Confidence under which a label is uncertain, 0-1; else the model's own.
         small_px: Face width under which a label is uncertain, in pixels.
         blurred_from: Blur from which a label is uncertain, 0 (sharp) to 1.

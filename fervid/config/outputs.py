@@ -50,18 +50,15 @@ class OutputConfig(Section):
         jsonl: Journal file, one line of JSON a frame; - writes it to standard output.
         csv: Table file, one row a face; - writes it to standard output.
         parquet: Table file for pandas, R and the like, one row a face.
-        srt: Subtitle file (SubRip) of one source: a label a line, the largest face first.
+        srt: Subtitle file (SubRip) of one source: a label a line, largest face first.
         subtitles: Write subtitles into each source's folder, as faces.srt (needs --out).
-        save_crops: Write the face crops as the network saw them into each source's folder, as
-            crops/track_000/frame_000123.png: at each new label of a face and once a second (needs
-            --out).
+        save_crops: Write face crops as the network saw them into each source's folder, at each
+            new label of a face and once a second (needs --out).
         images: Allow outputs that show faces; --no-images forbids them all.
-        anonymize: Cover the head of each face in every picture that is written; labels and
-            heatmaps stay. A face is hidden for 1 second after it was last found; one that is
-            never found is not hidden.
+        anonymize: Cover each face's head in every picture that is written, until 1 second after
+            it was last found; one that is never found is not hidden.
         overwrite: Replace outputs that exist.
-        queue_mb: Memory for frames that wait to be written, in MB, for each source; one frame
-            always fits, and of live sources no more than one waits.
+        queue_mb: Memory for frames that wait to be written, in MB a source.
     """
 
     out: Path | None = None

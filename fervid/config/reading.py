@@ -86,7 +86,7 @@ class ReadConfig(Section):
         start: First moment of a recording to analyse, in seconds or h:mm:ss.
         end: Moment to leave a recording at, in seconds or h:mm:ss.
         fps: Rate of a sequence of images, in frames per second.
-        roi: Part that is analysed: corner and size in pixels; boxes count from it.
+        roi: Part that is analysed, in pixels; boxes count from its corner.
         mirror: Flip the picture left to right, after --roi.
         rtsp_transport: How RTSP sends its pictures; udp is faster and loses some.
         open_timeout_s: Seconds that a stream may take to answer.

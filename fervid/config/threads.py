@@ -17,8 +17,8 @@ class ThreadConfig(Section):
         threads: Threads of the network; 0 leaves the number to the library.
         spin: Let them wait actively, which is quicker where cores are idle.
         filter_threads: Threads of OpenCV, for filters and drawing; 0 is one a core.
-        decode_threads: Threads that decode a video; 0 leaves the number to the library.
-        encode_threads: Threads that encode a video; 0 leaves the number to the library.
+        decode_threads: Threads that decode a video; 0 is the library's choice.
+        encode_threads: Threads that encode a video; 0 is the library's choice.
     """
 
     threads: int = within(0, 0, MOST)

@@ -164,8 +164,9 @@ def test_an_error_at_the_end_is_raised_there_unless_another_one_is_under_way(cap
 def test_an_interrupt_waits_until_what_was_put_is_written():
     output = Output(gate=(gate := threading.Semaphore(0)))
 
-    def press():
+    def press(writing):
         output.begun.acquire()
+        wait_for(lambda: writing._closed)
         signal.raise_signal(signal.SIGINT)
         gate.release(3)
 
@@ -173,7 +174,7 @@ def test_an_interrupt_waits_until_what_was_put_is_written():
         with writer(output) as writing:
             for index in range(3):
                 writing.put(work(index))
-            threading.Thread(target=press).start()
+            threading.Thread(target=press, args=(writing,)).start()
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
