@@ -58,6 +58,7 @@ class Lane:
         self._painter = Painter(session.config)
         self._stats = RunStats(session.clock)
         self._over = self._closed = False
+        self._failure: FervidError | None = None
         self.fresh: Prepared | None = None
         self._under_way: deque[tuple[Prepared, float, Answer]] = deque()
         with ExitStack() as parts:
@@ -166,10 +167,17 @@ class Lane:
         if self._viewer.paused or not (self._over or self.runs_ahead):
             return True
         try:
+            if self._failure is not None:
+                raise self._failure
             frame, dropped = next(self._frames)
         except StopIteration:
             self._over = True  # the outputs are closed when nothing waits, as others go on
             return self.busy or not self._writer.idle
+        except FervidError as error:
+            if not self.busy:
+                raise
+            self._over, self._failure = True, error  # first what came before it is written
+            return True
         self._wait_s = time.perf_counter() - self._idle_since
         self.fresh = self._pipeline.prepare(frame, dropped, self._viewer.view)
         return True

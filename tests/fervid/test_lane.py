@@ -187,3 +187,24 @@ def test_a_run_finds_what_the_pipeline_finds_with_as_many_calls_as_are_allowed(t
             assert one.index == other.index
             assert np.array_equal(one.smoothed, other.smoothed)
             assert np.array_equal(one.heatmaps, other.heatmaps)
+
+
+def test_frames_that_came_before_a_failure_of_the_source_are_all_written(tmp_path):
+    class Two(FakeBackend):
+        at_once = 2
+
+        def run(self, images, eta, target):
+            time.sleep(0.1)  # two are under way when the source fails
+            return super().run(images, eta, target)
+
+    portrait = np.ascontiguousarray(astronaut()[:240, :320, ::-1])
+    for index in range(5):
+        whole = index < 4
+        cv2.imwrite(str(tmp_path / f"f_{index}.png"), portrait if whole else portrait[:200])
+    with pytest.raises(fervid.SourceError, match=r"f_4\.png is 320 x 200"):
+        fervid.analyse(tmp_path / "f_%d.png", out=tmp_path / "out", backend=Two())
+    (journal,) = (tmp_path / "out").glob("*/faces.jsonl")
+    frames = [json.loads(line)["frame"] for line in journal.read_text().splitlines()[1:]]
+    assert frames == [0, 1, 2, 3]
+    summary = json.loads((journal.parent / "summary.json").read_text())
+    assert (summary["frames"], "f_4.png" in summary["error"]) == (4, True)
