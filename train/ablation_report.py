@@ -100,7 +100,8 @@ def arm_table(known: Known, split: str) -> Table:
         tuple(rows),
         "noise@48, estimated kind, but for the column of the true kind. +- is the standard "
         "deviation over seeds. DC: 1 - SSIM and cosine distance of layer4's Grad-CAM (6x6 cells), "
-        "class predicted on the clean picture; SNR of layer4, plain. Means over the nine settings.",
+        "class predicted on the clean picture; SNR of layer4, plain; both of every fourth picture. "
+        "Means over the nine settings.",
     )
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from train.data import Split
-from train.distil import distilled, ramp
+from train.distil import ramp, taught
 from train.loader import Batch, Pictures, as_input, loader
 from train.mixing import UNTIL, mixed, mixed_losses
 from train.mixing import share as mix_share
@@ -169,7 +169,8 @@ class Trainer:
             logits, maps = model(as_input(batch.pictures, recipe), heard)
         smooth = recipe.label_smoothing
         losses = mixed_losses(logits.float(), batch.labels, others, first, smooth)
-        loss = self._loss(state, batch, (logits, maps), losses, ramp(place, length))
+        share_taught = 1.0 if stage.teacher == "fixed" else ramp(place, length)
+        loss = self._loss(state, batch, (logits, maps), losses, share_taught)
         optimizer.zero_grad()
         self.accelerator.backward(loss)
         if recipe.clip:
@@ -180,29 +181,15 @@ class Trainer:
         return float(loss.detach())
 
     def _loss(
-        self,
-        state: State,
-        batch: Batch,
-        said: tuple[Tensor, Tensor],
-        losses: Tensor,
-        share: float,
+        self, state: State, batch: Batch, said: tuple[Tensor, Tensor], losses: Tensor, share: float
     ) -> Tensor:
-        """Their mean, and for pictures with noise or faults the teacher's answer and maps."""
+        """Their mean, and what the teacher adds."""
         logits, maps = (part.float() for part in said)
-        recipe = self.recipe.at(state.stage)
-        if not (share and (recipe.distil or recipe.distil_maps)):
-            return losses.mean()
-        dirty = (batch.pictures != batch.clean).flatten(1).any(1)
-        if not dirty.any():
-            return losses.mean()
-        teacher = averaged(state.ema).eval()
-        with torch.no_grad(), self.accelerator.autocast():
-            wanted, places = teacher(as_input(batch.clean[dirty], recipe), None)
-        weights = share * recipe.distil, share * recipe.distil_maps
-        extra = distilled(
-            (logits[dirty], maps[dirty]), (wanted.float(), places.float()), losses[dirty], weights
-        )
-        return losses.mean() + extra.sum() / len(losses)
+        teacher = averaged(state.ema) if state.teacher is None else state.teacher
+        with self.accelerator.autocast():
+            return taught(
+                teacher.eval(), batch, (logits, maps), losses, self.recipe.at(state.stage), share
+            )
 
     def _after(self, state: State, pictures: Pictures, loss: float) -> None:
         """Log, and validate the averaged network once a pass."""

@@ -57,6 +57,7 @@ RANGES: Mapping[str, Mapping[str, Range]] = {
         "ema": BELOW_ONE,
         "clip": AT_LEAST_0,
         "distil": SHARE,
+        "distil_clean": SHARE,
         "distil_maps": AT_LEAST_0,
         "dropout": BELOW_ONE,
         "mixup": AT_LEAST_0,

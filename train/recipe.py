@@ -29,6 +29,8 @@ class Stage:
         adaptive: the norms see eta; without, they are plain batch norms, which is faster.
         slim: train a `SlimNet`, which the next stage embeds.
         norm: of a `SlimNet`, for `python -m train ablate`; only a plain one can be embedded.
+        teacher: "average", the run's own moving average, or "fixed", the network that the first
+            stage with a fixed teacher started from.
         lr, dropout, mixup, distil_maps, augment: this stage's own instead of the recipe's; in a
             recipe file [stage.augment] names only what differs from [augment].
     """
@@ -41,6 +43,7 @@ class Stage:
     adaptive: bool = True
     slim: bool = False
     norm: Literal["plain", "window", "vector", "levels"] = "plain"
+    teacher: Literal["average", "fixed"] = "average"
     lr: float | None = None
     dropout: float | None = None
     mixup: float | None = None
@@ -68,14 +71,16 @@ class Recipe:
         label_smoothing: of the cross-entropy.
         ema: decay of the weights' moving average per step.
         clip: largest norm of the gradient; 0 does not clip.
-        distil: weight of the moving average's answer to the picture without noise, against the
-            label's, for pictures with noise or faults (train/distil.py).
-        distil_maps: weight, beside it, of its class maps.
+        distil: weight of the teacher's answer to the picture without noise, against the label's,
+            for pictures with noise or faults (train/distil.py).
+        distil_clean: the same for the other pictures.
+        distil_maps: weight, beside `distil`, of the teacher's class maps.
         dropout: share of the channels before a slim network's head that are dropped.
         mixup: alpha of mixup (train/mixing.py); 0 leaves pictures alone.
         eta_jitter: standard deviation of ln(eta); one eta in ten is also set to 0.
         precision: "auto" takes bfloat16 where the hardware has it.
-        pretrained: the weights are torchvision's; `--weights FILE` must name them.
+        pretrained: starts from weights that `--weights FILE` must name: torchvision's, or, where
+            the first stage is slim, a model of fervid's that grew from such a network.
     """
 
     name: str
@@ -93,6 +98,7 @@ class Recipe:
     ema: float = 0.998
     clip: float = 5.0
     distil: float = 0.0
+    distil_clean: float = 0.0
     distil_maps: float = 0.0
     dropout: float = 0.0
     mixup: float = 0.0

@@ -1,5 +1,6 @@
 """Where a training run starts: its resume file, given weights, or nothing."""
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,13 @@ from fervid.checkpoint import load_model
 from fervid.errors import DataError
 from fervid.network import load_torchvision
 from train.recipe import Recipe
-from train.slim import SlimNet
+from train.slim import SlimNet, read_back
 from train.state import Network, State, build, make_ema, make_optimizer
 
 
 def save(state: State, path: Path, recipe: Recipe, processes: int = 1) -> None:
     """Write the resume file; a kill in the middle leaves the previous one."""
-    content = {
+    content: dict[str, Any] = {
         "net": state.net.state_dict(),
         "ema": state.ema.state_dict(),
         "optimizer": state.optimizer.state_dict(),
@@ -26,6 +27,8 @@ def save(state: State, path: Path, recipe: Recipe, processes: int = 1) -> None:
         "recipe": recipe.to_text(),
         "processes": processes,
     }
+    if state.teacher is not None:
+        content |= {"teacher": state.teacher.state_dict(), "taught_from": state.taught_from}
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     torch.save(content, fresh)
@@ -53,11 +56,17 @@ def start(
     if weights is not None:
         load_weights(net, weights)
     elif recipe.pretrained:
-        raise DataError(
-            f"The recipe {recipe.name} starts from ImageNet weights; give --weights FILE, "
-            "a torchvision ResNet-50 state dict."
+        what = (
+            "those of a network trained before it; give --weights FILE, a .safetensors of "
+            "`python -m train release`"
+            if recipe.stages[0].slim
+            else "ImageNet weights; give --weights FILE, a torchvision ResNet-50 state dict"
         )
-    return State(net, make_ema(net, recipe), make_optimizer(net, recipe))
+        raise DataError(f"The recipe {recipe.name} starts from {what}.")
+    state = State(net, make_ema(net, recipe), make_optimizer(net, recipe))
+    if recipe.stages[0].teacher == "fixed":
+        state.teacher = copy.deepcopy(net).eval()
+    return state
 
 
 def _resumed(recipe: Recipe, resume: Path, processes: int | None) -> State:
@@ -71,6 +80,10 @@ def _resumed(recipe: Recipe, resume: Path, processes: int | None) -> State:
         state.optimizer.load_state_dict(content["optimizer"])
         state.stage, state.step = content["stage"], content["step"]
         state.history = content["history"]
+        if "teacher" in content:
+            state.taught_from = content["taught_from"]
+            state.teacher = build(recipe, recipe.stages[state.taught_from]).eval()
+            state.teacher.load_state_dict(content["teacher"])
     except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
         raise DataError(
             f"{resume} is damaged or of another recipe ({_one_line(error)}); move it away, or "
@@ -99,12 +112,20 @@ def _same_run(
 def load_weights(net: Network, path: Path) -> None:
     """Start from a model of fervid's (.safetensors) or from torchvision's state dict (.pth).
 
+    A slim network is read back from a model that grew from one (`train.slim.read_back`).
+
     Raises:
-        DataError: it does not fit the recipe's first stage, or that stage is slim.
+        DataError: it does not fit the recipe's first stage.
         ModelError: a .safetensors file cannot be loaded.
     """
     if isinstance(net, SlimNet):
-        raise DataError(f"{path} is a ResNet-50, which cannot start the recipe's slim first stage.")
+        if path.suffix != ".safetensors":
+            raise DataError(
+                f"{path} cannot start a slim stage; give the .safetensors of a network that grew "
+                "from one, as `python -m train release` writes it."
+            )
+        read_back(load_model(path)[0], net)
+        return
     try:
         if path.suffix == ".safetensors":
             old, _ = load_model(path)

@@ -138,6 +138,37 @@ def embed(slim: SlimNet, net: ExpressionNet, images: Tensor) -> None:
     cast(Tensor, net.head.bias).copy_(cast(Tensor, slim.head.bias))
 
 
+@torch.no_grad()
+def read_back(net: ExpressionNet, slim: SlimNet) -> None:
+    """Take a slim network out of the ResNet-50 that it was written into; the reverse of `embed`.
+
+    What the ResNet-50 has learned since is lost, but for what it learned in the slim channels.
+
+    Args:
+        net: grown from a slim network, stem "small".
+        slim: changed in place; blocks that the embedded one lacked start as their shortcut.
+    """
+    slim.stem.conv.weight.copy_(net.conv1.weight)
+    slim.stem.norm.load_state_dict(net.bn1.state_dict(), strict=False)
+    layers = (net.layer1, net.layer2, net.layer3, net.layer4)
+    for small, layer in zip(slim.layers, layers, strict=True):
+        for block, module in zip(cast(nn.Sequential, small), layer, strict=False):
+            _read_block(cast(SlimBlock, block), cast(Bottleneck, module))
+    slim.head.weight.copy_(net.head.weight[:, : WIDTHS[-1]])
+    cast(Tensor, slim.head.bias).copy_(cast(Tensor, net.head.bias))
+
+
+def _read_block(slim: SlimBlock, block: Bottleneck) -> None:
+    slim.conv.weight.copy_(block.conv2.weight[:, : slim.conv.in_channels])
+    slim.norm.load_state_dict(block.bn2.state_dict(), strict=False)
+    if isinstance(slim, SlimResidual):
+        width = slim.conv.out_channels
+        slim.mix.weight.copy_(block.conv3.weight[:width, :width])
+        for name, tensor in slim.mixed.state_dict().items():
+            if name != "num_batches_tracked":
+                tensor.copy_(cast(Tensor, getattr(block.bn3, name))[:width])
+
+
 def _embed_block(slim: SlimBlock, block: Bottleneck, x: Tensor) -> None:
     """conv1 passes the slim channels on, conv2 is the slim 3x3, conv3 the slim 1x1 or identity."""
     known, width = slim.conv.in_channels, slim.conv.out_channels

@@ -1,5 +1,6 @@
 """What a training run has in its hands: networks and optimizer, from stage to stage."""
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,10 @@ Network = ExpressionNet | SlimNet
 
 @dataclass
 class State:
-    """What a run remembers, and what its resume file holds (train/resume.py)."""
+    """What a run remembers, and what its resume file holds (train/resume.py).
+
+    `teacher` is the fixed one, from the first stage that has one on, and `taught_from` that stage.
+    """
 
     net: Network
     ema: AveragedModel
@@ -26,6 +30,8 @@ class State:
     stage: int = 0
     step: int = 0  # global, all stages
     history: list[dict[str, float]] = field(default_factory=list)
+    teacher: Network | None = None
+    taught_from: int = 0
 
 
 def build(recipe: Recipe, stage: Stage) -> Network:
@@ -107,11 +113,16 @@ def next_stage(state: State, recipe: Recipe, images: Tensor) -> State:
         recipe: the recipe.
         images: (N, 3, S, S), training pictures of the next stage.
     """
-    stage = recipe.stages[state.stage + 1]
+    number = state.stage + 1
+    stage = recipe.stages[number]
     net = grow(recipe, stage, averaged(state.ema), images)
     ema = make_ema(net, recipe)
     ema.n_averaged.fill_(1)
-    return State(net, ema, make_optimizer(net, recipe), state.stage + 1, state.step, state.history)
+    fresh = State(net, ema, make_optimizer(net, recipe), number, state.step, state.history)
+    fresh.teacher, fresh.taught_from = state.teacher, state.taught_from
+    if fresh.teacher is None and stage.teacher == "fixed":
+        fresh.teacher, fresh.taught_from = copy.deepcopy(net).eval(), number
+    return fresh
 
 
 def averaged(ema: AveragedModel) -> Network:

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from train.augment import AugmentConfig, augment
-from train.distil import agreement, distilled, map_drift, ramp
+from train.distil import agreement, distilled, map_drift, ramp, taught
 from train.loader import Batch
 from train.mixing import mixed, mixed_losses, share
 from train.recipe import Recipe, Stage
 from train.schedule import jitter
+from train.slim import SlimNet
 
 
 def draw(*shape, seed=0):
@@ -54,6 +55,27 @@ def test_the_teacher_takes_the_labels_place():
     assert nothing.abs().sum() == 0
     own = distilled(said, said, losses, (0.6, 0.0))  # it agrees with itself
     torch.testing.assert_close(own, -0.6 * losses)
+
+
+def test_pictures_without_noise_are_taught_by_their_own_weight():
+    teacher = SlimNet(7, blocks=(1, 1, 1, 1), last_stride=2, mean=0.5, std=0.25).eval()
+    pictures = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 16, 16)))
+    clean = pictures.clone()
+    clean[0] += 1  # the first alone has noise
+    batch = Batch(pictures.byte(), clean.byte(), torch.zeros(3, 7), torch.zeros(3).long())
+    said, losses = (draw(3, 7), draw(3, 7, 1, 1)), torch.tensor([1.0, 2.0, 3.0])
+    plan = Recipe("tiny", (Stage(passes=1, px=16),), distil=0.5)
+    wanted = teacher(
+        (batch.clean.float()[:, None].expand(-1, 3, -1, -1) / 255 - plan.mean) / plan.std
+    )
+    own = agreement(said[0], wanted[0].detach()) - losses
+    none = taught(teacher, batch, said, losses, plan, 0.0)
+    assert none == 2
+    noisy = taught(teacher, batch, said, losses, plan, 1.0)
+    torch.testing.assert_close(noisy, 2 + 0.5 * own[0] / 3)
+    plan = dataclasses.replace(plan, distil_clean=0.2)
+    both = taught(teacher, batch, said, losses, plan, 0.5)
+    torch.testing.assert_close(both, 2 + 0.5 * (0.5 * own[0] + 0.2 * own[1:].sum()) / 3)
 
 
 def test_gradients_reach_the_student_alone():

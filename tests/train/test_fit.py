@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from fervid.card import ModelCard
+from fervid.checkpoint import save_model
 from fervid.errors import DataError
+from fervid.network import ExpressionNet
 from train import fit as fitting
 from train.augment import AugmentConfig
+from train.data import CLASSES
 from train.fit import Session, fit
 from train.recipe import Recipe, Stage
 from train.resume import save, start
@@ -103,6 +107,20 @@ def test_stages_with_pictures_of_their_own_end_the_same(data, tmp_path):
     assert not torch.equal(heads[0], heads[2])
 
 
+@pytest.mark.slow
+def test_a_run_with_a_fixed_teacher_ends_the_same(data, tmp_path):
+    import dataclasses
+
+    first, fixed = (dataclasses.replace(SLIM, teacher=kind) for kind in ("average", "fixed"))
+    heard = dataclasses.replace(recipe(first, fixed, FULL), distil=0.6, distil_clean=0.5)
+    whole = interrupted(heard, data, tmp_path, [3, 5])
+    assert whole.taught_from == 1
+    assert not torch.equal(whole.teacher.head.weight, whole.ema.module.head.weight[:, :512])
+    part, _ = sit(heard, data, tmp_path / "stage", 2)
+    learner = part.ema.module.state_dict()
+    assert all(torch.equal(learner[n], t) for n, t in whole.teacher.state_dict().items())
+
+
 def test_a_stages_own_values_hold_in_it_alone():
     import dataclasses
 
@@ -128,6 +146,25 @@ def test_pretrained_weights_must_be_named(tmp_path):
     plan = Recipe("paper", (FULL,), pretrained=True)
     with pytest.raises(DataError, match="--weights FILE"):
         start(plan, tmp_path / "none.pt", None)
+
+
+def test_a_slim_stage_starts_from_a_released_network(tmp_path):
+    import dataclasses
+
+    fixed = dataclasses.replace(SLIM, teacher="fixed")
+    plan = dataclasses.replace(recipe(fixed), pretrained=True)
+    with pytest.raises(DataError, match=r"a \.safetensors of `python -m train release`"):
+        start(plan, tmp_path / "none.pt", None)
+    torch.manual_seed(9)
+    net = ExpressionNet(7)
+    card = ModelCard(name="x", classes=CLASSES, input_px=48)
+    save_model(net, card, tmp_path / "grown.safetensors")
+    state = start(plan, tmp_path / "none.pt", tmp_path / "grown.safetensors")
+    wanted = net.conv1.weight.half().float()
+    for got in (state.net, state.ema.module, state.teacher):
+        assert torch.equal(got.stem.conv.weight, wanted)
+    with pytest.raises(DataError, match="cannot start a slim stage"):
+        start(plan, tmp_path / "none.pt", tmp_path / "resnet50.pth")
 
 
 def test_a_kill_while_writing_leaves_the_previous_resume_file(tmp_path, monkeypatch):

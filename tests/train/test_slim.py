@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fervid.network import ExpressionNet
-from train.slim import SlimNet, embed
+from train.slim import SlimNet, embed, read_back
 
 
 def trained():
@@ -27,6 +27,20 @@ def test_the_large_network_says_the_same():
     logits, large = net.eval()(images)
     assert torch.allclose(logits, expected, atol=1e-5 * float(expected.abs().max()))
     assert torch.allclose(large, maps, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("blocks", [(2, 1, 3, 2), (2, 2, 3, 3)])
+def test_the_slim_network_is_read_back(blocks):
+    slim, images = trained()
+    net = ExpressionNet(mean=0.5, std=0.25)
+    embed(slim, net, images)
+    torch.manual_seed(1)
+    again = SlimNet(7, blocks=blocks, last_stride=1, mean=0.5, std=0.25).eval()
+    read_back(net, again)
+    expected, _ = slim(images)
+    logits, _ = again(images)
+    torch.testing.assert_close(logits, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
 @pytest.mark.slow
