@@ -76,7 +76,7 @@ def quantize(
     if math.isfinite(limit):
         tried = np.linspace(0, len(images) - 1, min(TRIED, len(images))).astype(int)
         kept = worst(errors(network, ranges, images[tried], eta[tried]), limit)
-    result = quantized(network, ranges, _heads(network) + kept)
+    result = quantized(network, ranges, _heads(network, len(card.classes)) + kept)
     write(result, card.replace(precision="int8"), path)
     return kept
 
@@ -94,12 +94,8 @@ def _ranges(prepared: Path, images: NDArray[np.float32], eta: NDArray[np.float32
         return calibrator.compute_data()
 
 
-def _heads(model: onnx.ModelProto) -> list[str]:
+def _heads(model: onnx.ModelProto, n_classes: int) -> list[str]:
     """The head's convolution and its tuned copy, which stay float32."""
     sizes = {t.name: t.dims for t in model.graph.initializer}
     shapes = {n.name: sizes[n.input[1]] for n in model.graph.node if n.op_type == "Conv"}
-    return [
-        name
-        for name, (out, inputs, side, _) in shapes.items()
-        if side == 1 and out <= 64 and inputs == 2048
-    ]
+    return [name for name, (out, _, side, _) in shapes.items() if side == 1 and out == n_classes]

@@ -15,7 +15,6 @@ so the third factor is 1 and the map is one 1x1 convolution.
 Source: Selvaraju et al. 2017 (Grad-CAM); Sugianto et al. 2026, DOI 10.47738/jads.v7i1.1005.
 """
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
@@ -23,9 +22,9 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from fervid.network import AdaptiveNorm2d, Bottleneck, ExpressionNet
+from fervid.folded import FoldedBlock, folded
+from fervid.network import ExpressionNet
 
 TINY = 1e-12
 
@@ -123,14 +122,15 @@ def reference_cams(
 class ExplainedNet(nn.Module):
     """The network with its four maps written out: no autograd, so that it exports to ONNX.
 
-    A copy of the network in which every plain norm is folded into its convolution; the gradient of
-    layer4 is the chain of its convolutions' adjoints, with ReLU masks, applied backwards.
+    A copy of the network as it runs (`fervid.folded`); the gradient of layer4 is the chain of its
+    convolutions' adjoints, with ReLU masks, applied backwards.
     """
 
     def __init__(self, net: ExpressionNet) -> None:
         super().__init__()
-        self.net = fold_norms(net)
-        self.adjoints = nn.ModuleList(Adjoint(cast(Bottleneck, block)) for block in self.net.layer4)
+        self.net = folded(net)
+        blocks = (cast(FoldedBlock, block) for block in self.net.layer4)
+        self.adjoints = nn.ModuleList(Adjoint(block) for block in blocks)
         kernels = self.net.head.weight.detach()  # (K, C, 1, 1)
         size = kernels.abs()
         self.register_buffer("tuned", kernels * size / size.amax(1, keepdim=True).clamp_min(TINY))
@@ -168,11 +168,7 @@ class ExplainedNet(nn.Module):
         tape = []
         x = a3
         for module in self.net.layer4:
-            block = cast(Bottleneck, module)
-            z1 = F.relu(block.conv1(x))
-            z2 = F.relu(block.conv2(z1))
-            skip = x if block.downsample is None else block.downsample(x)
-            out = F.relu(block.conv3(z2) + skip)
+            z1, z2, out = cast(FoldedBlock, module).steps(x)
             tape.append((x, z1, z2, out))
             x = out
         return x, tape
@@ -181,14 +177,14 @@ class ExplainedNet(nn.Module):
 class Adjoint(nn.Module):
     """The gradient at a folded block's input from that at its output, as plain convolutions."""
 
-    def __init__(self, block: Bottleneck) -> None:
+    def __init__(self, block: FoldedBlock) -> None:
         super().__init__()
-        self.conv1 = _adjoint(block.conv1)
+        self.conv1, self.conv3, self.downsample = (
+            None if conv is None else _adjoint(conv)
+            for conv in (block.conv1, block.conv3, block.downsample)
+        )
         self.conv2 = _adjoint(block.conv2)
-        self.conv3 = _adjoint(block.conv3)
-        self.downsample = None
-        if block.downsample is not None:
-            self.downsample = _adjoint(cast(nn.Conv2d, block.downsample[0]))
+        self.skips = block.skips
         self.stride = block.conv2.stride[0]
 
     def forward(self, g: Tensor, x: Tensor, z1: Tensor, z2: Tensor, out: Tensor) -> Tensor:
@@ -205,34 +201,16 @@ class Adjoint(nn.Module):
             (N, inputs, h, w).
         """
         g = g * (out > 0)
-        r = self._unstride(self.conv3(g) * (z2 > 0), x)
-        r = self.conv1(self.conv2(r) * (z1 > 0))
+        r = g if self.conv3 is None else self.conv3(g)
+        r = self.conv2(self._unstride(r * (z2 > 0), x)) * (z1 > 0)
+        r = r if self.conv1 is None else self.conv1(r)
+        if not self.skips:
+            return cast(Tensor, r)
         skip = g if self.downsample is None else self.downsample(self._unstride(g, x))
         return cast(Tensor, r + skip)
 
     def _unstride(self, g: Tensor, like: Tensor) -> Tensor:
         return g if self.stride == 1 else _spread(g, like.shape[2], like.shape[3])
-
-
-def fold_norms(net: ExpressionNet) -> ExpressionNet:
-    """A copy in eval mode with every plain batch norm folded into the convolution before it."""
-    net = copy.deepcopy(net).eval()
-    for layer in (net.layer1, net.layer2, net.layer3, net.layer4):
-        for module in layer:
-            block = cast(Bottleneck, module)
-            pairs = [("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")]
-            for conv, norm in pairs:
-                _fold(block, conv, norm)
-            if block.downsample is not None:
-                _fold(block.downsample, "0", "1")
-    return net
-
-
-def _fold(parent: nn.Module, conv: str, norm: str) -> None:
-    bn = getattr(parent, norm)
-    if not isinstance(bn, AdaptiveNorm2d):
-        setattr(parent, conv, fuse_conv_bn_eval(getattr(parent, conv), bn))
-        setattr(parent, norm, nn.Identity())
 
 
 def _pick(maps: Tensor, chosen: Tensor) -> Tensor:

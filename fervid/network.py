@@ -111,7 +111,7 @@ def standardise_light(images: Tensor, eta: Tensor | None, mean: float, std: floa
 
 
 class Bottleneck(nn.Module):
-    """torchvision's bottleneck, its last norm optionally adaptive; names are torchvision's."""
+    """torchvision's bottleneck, its middle norm optionally adaptive; names are torchvision's."""
 
     expansion = 4
 
@@ -123,9 +123,9 @@ class Bottleneck(nn.Module):
         self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, dilation, dilation, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
+        self.bn2 = AdaptiveNorm2d(width) if adaptive else nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
-        self.bn3 = AdaptiveNorm2d(outputs) if adaptive else nn.BatchNorm2d(outputs)
+        self.bn3 = nn.BatchNorm2d(outputs)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = None
         if stride != 1 or inputs != outputs:
@@ -135,9 +135,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor, eta: Tensor | None = None) -> Tensor:
         """(N, inputs, H, W) -> (N, 4 width, H / stride, W / stride)."""
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.conv3(self.relu(self.bn2(self.conv2(y))))
-        y = self.bn3(y, eta) if isinstance(self.bn3, AdaptiveNorm2d) else self.bn3(y)
+        y = self.conv2(self.relu(self.bn1(self.conv1(x))))
+        y = self.bn2(y, eta) if isinstance(self.bn2, AdaptiveNorm2d) else self.bn2(y)
+        y = self.bn3(self.conv3(self.relu(y)))
         return cast(Tensor, self.relu(y + (x if self.downsample is None else self.downsample(x))))
 
 

@@ -3,6 +3,7 @@
 Filters, temperature and the threshold of `uncertain` come from PublicTest.
 """
 
+import dataclasses
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from fervid.corruptions import PAPER_LEVELS
 from fervid.errors import DataError
 from fervid.filters import PAPER_CHOICE, FilterName
 from fervid.labels import darkness
-from fervid.network import ExpressionNet
+from fervid.network import RESNET50_BLOCKS, ExpressionNet
 from fervid.records import F32
 from train.calibration import Bools, fit_temperature
 from train.data import CLASSES, Split
@@ -29,7 +30,8 @@ from train.recipe import Recipe
 from train.resume import start
 from train.robustness import CLEAN, DARK, NOISY, Plan, Setting, prepare, run_model
 from train.selective import COVERAGE, at_threshold, risk_coverage, threshold_for
-from train.state import averaged
+from train.slim import SlimNet, embed
+from train.state import averaged, build
 from train.validate import SETTINGS as WATCHED
 
 CANDIDATES: tuple[FilterName, ...] = ("none", "gaussian", "median", "bilateral")
@@ -70,15 +72,14 @@ def release(
         The card.
 
     Raises:
-        DataError: there is no such run, it is of another recipe, or it has not reached its
-            ResNet-50 yet.
+        DataError: there is no such run, or it is of another recipe.
     """
     if not resume.is_file():
         raise DataError(f"There is no run at {resume}; start one with `python -m train fit`.")
     state = start(recipe, resume, None)
     net = averaged(state.ema)
-    if not isinstance(net, ExpressionNet):
-        raise DataError(f"The run at {resume} is still at its slim stage; let it go on.")
+    if isinstance(net, SlimNet):
+        net = grown(net, recipe, state.stage)
     last = state.history[-1] if state.history else {}
     metrics = {f"public_{name}": round(last[name], 4) for name, _ in WATCHED if name in last}
     card = _card(recipe, state.stage).replace(metrics=metrics)
@@ -95,6 +96,15 @@ def release(
             card = calibrated_card(card, _pooled(backend, card, choice))
     save_model(net, card, out)
     return card
+
+
+def grown(slim: SlimNet, recipe: Recipe, stage: int) -> ExpressionNet:
+    """The ResNet-50 that computes what a stage's slim network does."""
+    full = dataclasses.replace(recipe.stages[stage], slim=False, blocks=RESNET50_BLOCKS)
+    net = build(recipe, full)
+    assert isinstance(net, ExpressionNet)
+    embed(slim, net, None)
+    return net
 
 
 def _card(recipe: Recipe, stage: int) -> ModelCard:

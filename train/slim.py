@@ -19,6 +19,7 @@ from fervid.network import Bottleneck, ExpressionNet, standardise_light
 from train.norms import NORMS, conditioned
 
 STEM_WIDTH = 64
+SHUT = -30.0  # a window's gate that lets nothing through
 WIDTHS = (64, 128, 256, 512)  # layers 1 to 4: the widths of the ResNet-50's 3x3 convolutions
 
 
@@ -62,7 +63,7 @@ class SlimNet(nn.Module):
         mean, std: of the input's normalization.
         dropout: share of the channels before the head that are dropped while training.
         norm: of the stem and of the first block of layers 1 to 3, from train/norms.py; only plain
-            ones can be embedded.
+            ones and the window's can be embedded.
     """
 
     def __init__(  # noqa: PLR0913  what shapes the network
@@ -107,7 +108,7 @@ class SlimNet(nn.Module):
 
 
 @torch.no_grad()
-def embed(slim: SlimNet, net: ExpressionNet, images: Tensor) -> None:
+def embed(slim: SlimNet, net: ExpressionNet, images: Tensor | None) -> None:
     """Write a slim network into a ResNet-50 that then computes the same, also while training.
 
     The slim channels are the first ones everywhere. A 1x1 convolution passes them on unchanged; the
@@ -117,22 +118,30 @@ def embed(slim: SlimNet, net: ExpressionNet, images: Tensor) -> None:
     a ReLU would pass no gradient and they would stay silent for good.) Blocks that the slim network
     lacks start as identity.
 
+    A network that will not learn any more needs none of this: without pictures all other channels
+    are 0, and `fervid.folded` leaves them out.
+
     Args:
         slim: in any mode.
         net: with stem "small" and fresh weights, changed in place.
-        images: (N, 3, S, S), training pictures as the network sees them, to measure statistics.
+        images: (N, 3, S, S), training pictures as the network sees them, to measure statistics;
+            None to learn no more.
     """
     net.eval()
+    if images is None:
+        _empty(net)
     net.conv1.weight.copy_(slim.stem.conv.weight)
     net.bn1.load_state_dict(slim.stem.norm.state_dict(), strict=False)
-    x = F.relu(net.bn1(net.conv1(standardise_light(images, None, net.mean, net.std))))
+    x = None
+    if images is not None:
+        x = F.relu(net.bn1(net.conv1(standardise_light(images, None, net.mean, net.std))))
     layers = (net.layer1, net.layer2, net.layer3, net.layer4)
     for small, layer in zip(slim.layers, layers, strict=True):
         blocks = list(cast(nn.Sequential, small))
         for number, module in enumerate(layer):
             if number < len(blocks):
                 _embed_block(cast(SlimBlock, blocks[number]), cast(Bottleneck, module), x)
-            x = module(x)
+            x = _through(module, x)
     net.head.weight.zero_()
     net.head.weight[:, : WIDTHS[-1]].copy_(slim.head.weight)
     cast(Tensor, net.head.bias).copy_(cast(Tensor, slim.head.bias))
@@ -169,28 +178,35 @@ def _read_block(slim: SlimBlock, block: Bottleneck) -> None:
                 tensor.copy_(cast(Tensor, getattr(block.bn3, name))[:width])
 
 
-def _embed_block(slim: SlimBlock, block: Bottleneck, x: Tensor) -> None:
+def _empty(net: ExpressionNet) -> None:
+    """All weights 0, and the gates of the window shut."""
+    for name, parameter in net.named_parameters():
+        parameter.fill_(SHUT if name.endswith("eta_gate") else 0.0)
+
+
+def _embed_block(slim: SlimBlock, block: Bottleneck, x: Tensor | None) -> None:
     """conv1 passes the slim channels on, conv2 is the slim 3x3, conv3 the slim 1x1 or identity."""
     known, width = slim.conv.in_channels, slim.conv.out_channels
     _copy_identity(block.conv1, known)
-    y = block.conv1(x)
+    y = _through(block.conv1, x)
     _undo(block.bn1, y, known)
     block.conv2.weight.zero_()
     block.conv2.weight[:, :known].copy_(slim.conv.weight)
-    block.bn2.load_state_dict(slim.norm.state_dict())
-    z = F.relu(block.bn2(block.conv2(F.relu(block.bn1(y)))))
+    block.bn2.load_state_dict(slim.norm.state_dict(), strict=False)
+    z = None if y is None else F.relu(block.bn2(block.conv2(F.relu(block.bn1(y)))))
     _copy_identity(block.conv3, width)
     if isinstance(slim, SlimResidual):
         block.conv3.weight[:width].copy_(slim.mix.weight)
-        _undo(block.bn3, block.conv3(z), 0)  # its other channels add 0 to a shortcut that lives
+        # Its other channels add 0 to a shortcut that lives.
+        _undo(block.bn3, _through(block.conv3, z), 0)
         for name, tensor in slim.mixed.state_dict().items():
             if name != "num_batches_tracked":
                 cast(Tensor, getattr(block.bn3, name))[:width].copy_(tensor)
     else:
-        _undo(block.bn3, block.conv3(z), width)
+        _undo(block.bn3, _through(block.conv3, z), width)
     if block.downsample is not None:
         shortcut, norm = block.downsample
-        _undo(cast(nn.BatchNorm2d, norm), shortcut(x), 0)
+        _undo(cast(nn.BatchNorm2d, norm), _through(shortcut, x), 0)
         cast(Tensor, norm.weight)[:width] = 0
 
 
@@ -200,8 +216,16 @@ def _copy_identity(conv: nn.Conv2d, known: int) -> None:
     conv.weight[range(known), range(known)] = 1
 
 
-def _undo(norm: nn.BatchNorm2d, x: Tensor, known: int) -> None:
+def _through(module: nn.Module, x: Tensor | None) -> Tensor | None:
+    return None if x is None else module(x)
+
+
+def _undo(norm: nn.BatchNorm2d, x: Tensor | None, known: int) -> None:
     """Set a norm's statistics to those of x, and make it the identity on its first channels."""
+    if x is None:  # the mean is 0
+        cast(Tensor, norm.running_var).fill_(1 - norm.eps)
+        norm.weight[:known] = 1
+        return
     var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
     cast(Tensor, norm.running_mean).copy_(mean)
     cast(Tensor, norm.running_var).copy_(var)

@@ -63,7 +63,7 @@ def plain(net: ExpressionNet) -> ExpressionNet:
     net = copy.deepcopy(net).eval()
     for layer in (net.layer1, net.layer2, net.layer3, net.layer4):
         for block in layer:
-            block.bn3 = _plain_norm(block.bn3)
+            block.bn2 = _plain_norm(block.bn2)
     net.conv1 = fuse_conv_bn_eval(net.conv1, _plain_norm(net.bn1))
     net.bn1 = _Same()
     return net
