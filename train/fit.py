@@ -169,7 +169,8 @@ class Trainer:
             logits, maps = model(as_input(batch.pictures, recipe), heard)
         smooth = recipe.label_smoothing
         losses = mixed_losses(logits.float(), batch.labels, others, first, smooth)
-        share_taught = 1.0 if stage.teacher == "fixed" else ramp(place, length)
+        green = state.stage == 0 and stage.teacher == "average"  # such a teacher knows nothing yet
+        share_taught = ramp(place, length) if green else 1.0
         loss = self._loss(state, batch, (logits, maps), losses, share_taught)
         optimizer.zero_grad()
         self.accelerator.backward(loss)
@@ -185,7 +186,8 @@ class Trainer:
     ) -> Tensor:
         """Their mean, and what the teacher adds."""
         logits, maps = (part.float() for part in said)
-        teacher = averaged(state.ema) if state.teacher is None else state.teacher
+        fixed = self.recipe.stages[state.stage].teacher == "fixed"
+        teacher = state.teacher if fixed and state.teacher else averaged(state.ema)
         with self.accelerator.autocast():
             return taught(
                 teacher.eval(), batch, (logits, maps), losses, self.recipe.at(state.stage), share
