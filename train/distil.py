@@ -52,7 +52,7 @@ def _standard(maps: Tensor) -> Tensor:
 
 
 def taught(
-    teacher: nn.Module,
+    teachers: tuple[nn.Module, nn.Module],
     batch: Batch,
     said: tuple[Tensor, Tensor],
     losses: Tensor,
@@ -62,7 +62,7 @@ def taught(
     """A batch's loss, a number, with what the teacher adds to it.
 
     Args:
-        teacher: answers with logits and class maps.
+        teachers: of the answers and of the maps, often the same.
         batch: as the student sees it.
         said: the student's logits (B, K) and class maps (B, K, h, w).
         losses: (B,), against the labels.
@@ -75,8 +75,11 @@ def taught(
     heard = torch.ones_like(dirty) if recipe.distil_clean else dirty
     if not heard.any():
         return losses.mean()
+    pictures = as_input(batch.clean[heard], recipe)
     with torch.no_grad():
-        wanted, places = teacher(as_input(batch.clean[heard], recipe), None)
+        wanted, places = teachers[0](pictures, None)
+        if teachers[1] is not teachers[0] and recipe.distil_maps:
+            places[dirty[heard]] = teachers[1](pictures[dirty[heard]], None)[1]
     clean = torch.tensor([recipe.distil_clean, 0.0], device=losses.device)
     noisy = torch.tensor([recipe.distil, recipe.distil_maps], device=losses.device)
     answer, maps = (share * torch.where(dirty[heard, None], noisy, clean)).unbind(1)

@@ -186,11 +186,12 @@ class Trainer:
     ) -> Tensor:
         """Their mean, and what the teacher adds."""
         logits, maps = (part.float() for part in said)
-        fixed = self.recipe.stages[state.stage].teacher == "fixed"
-        teacher = state.teacher if fixed and state.teacher else averaged(state.ema)
+        own, kind = averaged(state.ema).eval(), self.recipe.stages[state.stage].teacher
+        fixed = own if state.teacher is None else state.teacher
+        teachers = {"average": (own, own), "fixed": (fixed, fixed), "both": (fixed, own)}[kind]
         with self.accelerator.autocast():
             return taught(
-                teacher.eval(), batch, (logits, maps), losses, self.recipe.at(state.stage), share
+                teachers, batch, (logits, maps), losses, self.recipe.at(state.stage), share
             )
 
     def _after(self, state: State, pictures: Pictures, loss: float) -> None:

@@ -29,8 +29,9 @@ class Stage:
         adaptive: the norms see eta; without, they are plain batch norms, which is faster.
         slim: train a `SlimNet`, which the next stage embeds.
         norm: of a `SlimNet`, for `python -m train ablate`; only a plain one can be embedded.
-        teacher: "average", the run's own moving average, or "fixed", the network that the first
-            stage with a fixed teacher started from.
+        teacher: "average", the run's own moving average; "fixed", the network that the first stage
+            with a fixed teacher started from; "both", whose answers are the fixed one's and whose
+            maps the average's.
         lr, dropout, mixup, distil_maps, augment: this stage's own instead of the recipe's; in a
             recipe file [stage.augment] names only what differs from [augment].
     """
@@ -43,7 +44,7 @@ class Stage:
     adaptive: bool = True
     slim: bool = False
     norm: Literal["plain", "window", "vector", "levels"] = "plain"
-    teacher: Literal["average", "fixed"] = "average"
+    teacher: Literal["average", "fixed", "both"] = "average"
     lr: float | None = None
     dropout: float | None = None
     mixup: float | None = None

@@ -64,7 +64,7 @@ def start(
         )
         raise DataError(f"The recipe {recipe.name} starts from {what}.")
     state = State(net, make_ema(net, recipe), make_optimizer(net, recipe))
-    if recipe.stages[0].teacher == "fixed":
+    if recipe.stages[0].teacher != "average":
         state.teacher = copy.deepcopy(net).eval()
     return state
 

@@ -120,7 +120,7 @@ def next_stage(state: State, recipe: Recipe, images: Tensor) -> State:
     ema.n_averaged.fill_(1)
     fresh = State(net, ema, make_optimizer(net, recipe), number, state.step, state.history)
     fresh.teacher, fresh.taught_from = state.teacher, state.taught_from
-    if fresh.teacher is None and stage.teacher == "fixed":
+    if fresh.teacher is None and stage.teacher != "average":
         fresh.teacher, fresh.taught_from = copy.deepcopy(net).eval(), number
     return fresh
 

@@ -69,12 +69,12 @@ def test_pictures_without_noise_are_taught_by_their_own_weight():
         (batch.clean.float()[:, None].expand(-1, 3, -1, -1) / 255 - plan.mean) / plan.std
     )
     own = agreement(said[0], wanted[0].detach()) - losses
-    none = taught(teacher, batch, said, losses, plan, 0.0)
+    none = taught((teacher, teacher), batch, said, losses, plan, 0.0)
     assert none == 2
-    noisy = taught(teacher, batch, said, losses, plan, 1.0)
+    noisy = taught((teacher, teacher), batch, said, losses, plan, 1.0)
     torch.testing.assert_close(noisy, 2 + 0.5 * own[0] / 3)
     plan = dataclasses.replace(plan, distil_clean=0.2)
-    both = taught(teacher, batch, said, losses, plan, 0.5)
+    both = taught((teacher, teacher), batch, said, losses, plan, 0.5)
     torch.testing.assert_close(both, 2 + 0.5 * (0.5 * own[0] + 0.2 * own[1:].sum()) / 3)
 
 

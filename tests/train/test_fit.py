@@ -111,8 +111,11 @@ def test_stages_with_pictures_of_their_own_end_the_same(data, tmp_path):
 def test_a_run_with_a_fixed_teacher_ends_the_same(data, tmp_path):
     import dataclasses
 
-    first, fixed = (dataclasses.replace(SLIM, teacher=kind) for kind in ("average", "fixed"))
-    heard = dataclasses.replace(recipe(first, fixed, FULL), distil=0.6, distil_clean=0.5)
+    kinds = ("average", "fixed", "both")
+    stages = (dataclasses.replace(SLIM, teacher=kind) for kind in kinds)
+    heard = dataclasses.replace(
+        recipe(*stages, FULL), distil=0.6, distil_clean=0.5, distil_maps=1.0
+    )
     whole = interrupted(heard, data, tmp_path, [3, 5])
     assert whole.taught_from == 1
     assert not torch.equal(whole.teacher.head.weight, whole.ema.module.head.weight[:, :512])
