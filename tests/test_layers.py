@@ -40,7 +40,7 @@ LAYERS = {
         *("network", "anonymize", "folders"),
         *("controls", "overlay", "snapshots", "painter", "threads", "window_link", "window"),
     ),
-    3: ("prefetch", "frames", "checkpoint", "adcam", "backends", "sinks"),
+    3: ("prefetch", "frames", "checkpoint", "adcam", "folded", "backends", "sinks"),
     4: (
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "writer", "replay", "results"),
@@ -58,7 +58,7 @@ HEAVY = {
         *("codecs", "media", "containers", "streams", "refusals", "upright", "seeking"),
         *("capture", "sinks", "bench"),
     },
-    "torch": {"network", "adcam", "checkpoint", "backends"},
+    "torch": {"network", "folded", "adcam", "checkpoint", "backends"},
     "pyarrow": {"sinks"},
 }
 

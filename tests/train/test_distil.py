@@ -8,7 +8,7 @@ import torch
 
 from train.augment import AugmentConfig, augment
 from train.distil import agreement, distilled, map_drift, ramp, taught
-from train.loader import Batch
+from train.loader import Batch, as_input
 from train.mixing import mixed, mixed_losses, share
 from train.recipe import Recipe, Stage
 from train.schedule import jitter
@@ -76,6 +76,25 @@ def test_pictures_without_noise_are_taught_by_their_own_weight():
     plan = dataclasses.replace(plan, distil_clean=0.2)
     both = taught((teacher, teacher), batch, said, losses, plan, 0.5)
     torch.testing.assert_close(both, 2 + 0.5 * (0.5 * own[0] + 0.2 * own[1:].sum()) / 3)
+
+
+def test_answers_and_maps_may_have_teachers_of_their_own():
+    torch.manual_seed(0)
+    one, other = (
+        SlimNet(7, blocks=(1, 1, 1, 1), last_stride=1, mean=0.5, std=0.25).eval() for _ in range(2)
+    )
+    seen = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (4, 32, 32)))
+    pictures, clean = seen.byte(), seen.byte()
+    clean[1:3] += 1
+    batch = Batch(pictures, clean, torch.zeros(4, 7), torch.zeros(4).long())
+    said, losses = (draw(4, 7), draw(4, 7, 4, 4)), torch.zeros(4)
+    plan = Recipe("tiny", (Stage(passes=1, px=32),), distil=0.5, distil_clean=0.5, distil_maps=2.0)
+    views = as_input(clean, plan)
+    (answers, _), (_, places) = one(views), other(views)
+    wanted = 0.5 * agreement(said[0], answers)
+    wanted[1:3] += 2.0 * map_drift(said[1][1:3], places[1:3], answers[1:3])
+    found = taught((one, other), batch, said, losses, plan, 1.0)
+    torch.testing.assert_close(found, wanted.mean().detach())
 
 
 def test_gradients_reach_the_student_alone():
