@@ -28,7 +28,7 @@ class Stage:
         last_dilation: dilation of layer4's later blocks.
         adaptive: the norms see eta; without, they are plain batch norms, which is faster.
         slim: train a `SlimNet`, which the next stage embeds.
-        norm: of a `SlimNet`, for `python -m train ablate`; only a plain one can be embedded.
+        norm: of a `SlimNet`; plain ones and the window's can be embedded, all can be ablated.
         teacher: "average", the run's own moving average; "fixed", the network that the first stage
             with a fixed teacher started from; "both", whose answers are the fixed one's and whose
             maps the average's.

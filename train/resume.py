@@ -124,7 +124,13 @@ def load_weights(net: Network, path: Path) -> None:
                 f"{path} cannot start a slim stage; give the .safetensors of a network that grew "
                 "from one, as `python -m train release` writes it."
             )
-        read_back(load_model(path)[0], net)
+        try:
+            read_back(load_model(path)[0], net)
+        except RuntimeError as error:
+            raise DataError(
+                f"{path} did not grow from a slim network ({_one_line(error)}); give the "
+                ".safetensors of one that did, as `python -m train release` writes it."
+            ) from error
         return
     try:
         if path.suffix == ".safetensors":

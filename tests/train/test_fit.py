@@ -166,6 +166,10 @@ def test_a_slim_stage_starts_from_a_released_network(tmp_path):
     wanted = net.conv1.weight.half().float()
     for got in (state.net, state.ema.module, state.teacher):
         assert torch.equal(got.stem.conv.weight, wanted)
+    large = dataclasses.replace(card, stem="torchvision")
+    save_model(ExpressionNet.from_card(large), large, tmp_path / "other.safetensors")
+    with pytest.raises(DataError, match="did not grow from a slim network"):
+        start(plan, tmp_path / "none.pt", tmp_path / "other.safetensors")
     with pytest.raises(DataError, match="cannot start a slim stage"):
         start(plan, tmp_path / "none.pt", tmp_path / "resnet50.pth")
 
