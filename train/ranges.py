@@ -39,6 +39,7 @@ RANGES: Mapping[str, Mapping[str, Range]] = {
         "passes": POSITIVE,
         "px": Range(16),
         "blocks": AT_LEAST_1,
+        "width": Range(0, 1, open_low=True),
         "last_stride": Range(1, 2),
         "last_dilation": AT_LEAST_1,
         "lr": POSITIVE,

@@ -28,6 +28,7 @@ class Stage:
         last_dilation: dilation of layer4's later blocks.
         adaptive: the norms see eta; without, they are plain batch norms, which is faster.
         slim: train a `SlimNet`, which the next stage embeds.
+        width: of a `SlimNet`, as a share of the ResNet-50's; only 1 can be embedded.
         norm: of a `SlimNet`; plain ones and the window's can be embedded, all can be ablated.
         teacher: "average", the run's own moving average; "fixed", the network that the first stage
             with a fixed teacher started from; "both", whose answers are the fixed one's and whose
@@ -43,6 +44,7 @@ class Stage:
     last_dilation: int = 1
     adaptive: bool = True
     slim: bool = False
+    width: float = 1.0
     norm: Literal["plain", "window", "vector", "levels"] = "plain"
     teacher: Literal["average", "fixed", "both"] = "average"
     lr: float | None = None

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fervid.errors import DataError
 from fervid.network import Bottleneck, ExpressionNet, standardise_light
 from train.norms import NORMS, conditioned
 
@@ -62,6 +63,7 @@ class SlimNet(nn.Module):
         last_stride: stride of layer4.
         mean, std: of the input's normalization.
         dropout: share of the channels before the head that are dropped while training.
+        width: channels as a share of the ResNet-50's; only 1 can be embedded.
         norm: of the stem and of the first block of layers 1 to 3, from train/norms.py; only plain
             ones and the window's can be embedded.
     """
@@ -76,19 +78,22 @@ class SlimNet(nn.Module):
         std: float,
         dropout: float = 0.0,
         norm: str = "plain",
+        width: float = 1.0,
     ) -> None:
         super().__init__()
-        self.mean, self.std, self.norm = mean, std, norm
+        self.mean, self.std, self.norm, self.width = mean, std, norm, width
         self.drop = nn.Dropout2d(dropout)
-        self.stem = SlimBlock(3, STEM_WIDTH, 2, norm)
+        stem, *widths = (max(1, round(width * full)) for full in (STEM_WIDTH, *WIDTHS))
+        self.stem = SlimBlock(3, stem, 2, norm)
         norms = (norm, norm, norm, "plain")
         strides = (1, 2, 2, last_stride)
-        inputs = (STEM_WIDTH, *WIDTHS)
         self.layers = nn.ModuleList(
             nn.Sequential(SlimBlock(i, o, s, kind), *(SlimResidual(o) for _ in range(n - 1)))
-            for i, o, s, n, kind in zip(inputs, WIDTHS, strides, blocks, norms, strict=False)
+            for i, o, s, n, kind in zip(
+                (stem, *widths), widths, strides, blocks, norms, strict=False
+            )
         )
-        self.head = nn.Conv2d(WIDTHS[-1], n_classes, 1)
+        self.head = nn.Conv2d(widths[-1], n_classes, 1)
 
     def forward(self, images: Tensor, eta: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """As `ExpressionNet.forward`; plain norms need eta for nothing but the light.
@@ -126,7 +131,12 @@ def embed(slim: SlimNet, net: ExpressionNet, images: Tensor | None) -> None:
         net: with stem "small" and fresh weights, changed in place.
         images: (N, 3, S, S), training pictures as the network sees them, to measure statistics;
             None to learn no more.
+
+    Raises:
+        DataError: the slim network is narrower than the ResNet-50.
     """
+    if slim.width != 1:
+        raise DataError("A slim stage that another one grows from must have width 1.")
     net.eval()
     if images is None:
         _empty(net)

@@ -46,6 +46,7 @@ def build(recipe: Recipe, stage: Stage) -> Network:
             std=recipe.std,
             dropout=recipe.dropout if stage.dropout is None else stage.dropout,
             norm=stage.norm,
+            width=stage.width,
         )
         return slim.to(memory_format=torch.channels_last)
     net = ExpressionNet(

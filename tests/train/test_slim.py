@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fervid.adcam import ExplainedNet, reference_cams
+from fervid.errors import DataError
 from fervid.folded import folded
 from fervid.network import ExpressionNet
 from train.slim import SlimNet, embed, read_back
@@ -104,3 +105,13 @@ def test_every_channel_of_the_large_network_learns():
     with torch.no_grad():
         features = net.eval().features(images, None)
     assert bool((features.amax((0, 2, 3)) > 0).all())
+
+
+def test_a_narrow_network_learns_but_is_not_embedded():
+    slim = SlimNet(7, blocks=(2, 1, 1, 1), last_stride=1, mean=0.5, std=0.25, width=0.5)
+    assert [layer[0].conv.out_channels for layer in slim.layers] == [32, 64, 128, 256]
+    logits, maps = slim(torch.randn(2, 3, 48, 48))
+    assert (logits.shape, maps.shape) == ((2, 7), (2, 7, 6, 6))
+    net = ExpressionNet(7, stem="small", blocks=(2, 1, 1, 1), mean=0.5, std=0.25)
+    with pytest.raises(DataError, match="width 1"):
+        embed(slim, net, None)
