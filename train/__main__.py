@@ -95,19 +95,24 @@ def release(
 
 
 @app.command
-def ablate(*, data: Path, minutes: float = 140, runs: Path | None = None) -> None:
+def ablate(
+    *, data: Path, minutes: float = 140, runs: Path | None = None, seed: list[int] | None = None
+) -> None:
     """Train and measure the arms of the ablation that are not measured yet.
 
     Args:
         data: FER2013: the zip, the unpacked folder or the CSV.
         minutes: stop after this time; the same command goes on later.
         runs: folder of the resume files.
+        seed: only networks of this seed, 1 to 3 (repeatable); several processes with seeds of their
+            own may run at once.
     """
     from train.ablate import ablate as run
     from train.ablation_report import write_ablation
+    from train.arms import SEEDS
     from train.data import load_fer2013
 
-    done = run(load_fer2013(data), runs or _runs(), RESULTS, minutes)
+    done = run(load_fer2013(data), runs or _runs(), RESULTS, minutes, seed or SEEDS)
     written(write_ablation(RESULTS))
     if not done:
         print("train: not all arms are measured yet; the same command goes on.", file=sys.stderr)

@@ -153,7 +153,13 @@ def choose_strength(net: SlimNet, arm: Arm, on: Measured) -> float:
     return best[1]
 
 
-def ablate(data: Mapping[str, Split], runs: Path, out: Path, minutes: float) -> bool:
+def ablate(
+    data: Mapping[str, Split],
+    runs: Path,
+    out: Path,
+    minutes: float,
+    seeds: Sequence[int] = SEEDS,
+) -> bool:
     """Train and measure what is missing in ablation.json, until the time is over.
 
     Args:
@@ -161,17 +167,17 @@ def ablate(data: Mapping[str, Split], runs: Path, out: Path, minutes: float) -> 
         runs: folder of the resume files.
         out: folder of the results.
         minutes: no training is begun or goes on after this time.
+        seeds: only networks of these; several processes, each with its own, may share `out`.
 
     Returns:
         Whether everything is measured.
     """
     began, file = time.monotonic(), out / "ablation.json"
-    known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     splits: list[Measured] = []
-    for name, seed in order():
+    for name, seed in order(seeds):
         recipe = TRAININGS[name].recipe(name, seed)
         key = f"{name}-{seed}"
-        if known.get(key, {}).get("recipe") == recipe.to_text():
+        if _known(file).get(key, {}).get("recipe") == recipe.to_text():
             continue
         left = minutes - (time.monotonic() - began) / 60
         session = Session(runs / recipe.name, left, 600, 1, time.monotonic)
@@ -184,15 +190,21 @@ def ablate(data: Mapping[str, Split], runs: Path, out: Path, minutes: float) -> 
         splits = splits or [Measured(n, data[n], card(recipe)) for n in ("public", "private")]
         net = averaged(state.ema)
         assert isinstance(net, SlimNet)
-        known[key] = {
+        found = {
             "recipe": recipe.to_text(),
             "minutes": (time.monotonic() - started) / 60,
             "history": state.history,
             "arms": measure_all(net, name, splits),
         }
         out.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(rounded(known), indent=1) + "\n", encoding="utf-8")
+        known = _known(file) | {key: rounded(found)}  # read again: another process may write it too
+        file.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     return True
+
+
+def _known(file: Path) -> dict[str, Any]:
+    """What is measured already, by training and seed."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def measure_all(net: SlimNet, training: str, splits: Sequence[Measured]) -> dict[str, Any]:
@@ -209,9 +221,9 @@ def measure_all(net: SlimNet, training: str, splits: Sequence[Measured]) -> dict
     return found
 
 
-def order() -> list[tuple[str, int]]:
+def order(seeds: Sequence[int]) -> list[tuple[str, int]]:
     """Trainings and seeds: every training once, then those of the further seeds."""
-    pairs = [(name, seed) for seed in SEEDS for name in TRAININGS]
+    pairs = [(name, seed) for seed in seeds for name in TRAININGS]
     return [(name, seed) for name, seed in pairs if seed <= TRAININGS[name].seeds]
 
 
