@@ -20,6 +20,7 @@ from train.bars import bar_table
 from train.evaluate import deployed_plan, evaluate
 from train.figure2 import figure2
 from train.options import EvaluateOptions, ReportOptions
+from train.paper_tables import paper_table
 from train.plots import plots
 from train.results import FORMAT, stem
 
@@ -105,6 +106,9 @@ def render(model: Path, options: ReportOptions) -> list[Path]:
         if name not in results and file.is_file():
             results[name] = json.loads(file.read_text(encoding="utf-8"))
     ablation = write_ablation(options.out)
+    if ablation:
+        text = (options.out / "ablation.json").read_text(encoding="utf-8")
+        results["ablation"] = json.loads(text)
     pictures = plots(results, options.out)
     page = options.out / "report.md"
     page.write_text(_page(results, pictures, options, bool(ablation)), encoding="utf-8")
@@ -141,5 +145,5 @@ def _page(
     pages = sorted(path.name for path in options.out.glob("*.md") if path.name != "report.md")
     links = "\n".join(f"- [{name.removesuffix('.md')}]({name})" for name in pages)
     said = "" if ablation else "The ablation is not measured yet (`python -m train ablate`).\n\n"
-    bars = bar_table(results).markdown()
-    return "\n\n".join([head, bars, *drawn, f"## All measurements\n\n{said}{links}"]) + "\n"
+    tables = [bar_table(results).markdown(), paper_table(results).markdown()]
+    return "\n\n".join([head, *tables, *drawn, f"## All measurements\n\n{said}{links}"]) + "\n"

@@ -5,8 +5,11 @@ import json
 
 import pytest
 
+from train.ablation_report import BASELINE, PROPOSED
 from train.bars import GROUPS, Bar, bar_table
+from train.metrics import robustness_auc
 from train.options import EvaluateOptions, ReportOptions
+from train.paper_tables import paper_table
 from train.report import Part, render
 from train.results import FORMAT
 from train.robustness import SETTINGS
@@ -48,11 +51,51 @@ def test_bars_are_differences_of_the_files():
     said = {row[0]: row for row in bar_table(known).rows}
     assert said["clean accuracy, %"][1:] == ("70.0", ">= 68", ">= 70", "aim met")
     assert said["gaussian 0.2: points below clean"][1] == "6.0"
-    assert said["gaussian 0.2: points over the baseline"][1] == "34.0"
+    assert said["gaussian 0.2: points over the clean-trained start"][1] == "34.0"
     assert said["clean points lost to robustness"][1] == "1.0"
     assert said[f"speckle 0.06: DC of {SHOWN_CAM}"][1] == "0.100"
-    assert said["gaussian 0.2: DC below the baseline's"][1] == "0.400"
-    assert said["SNR of layer4, dB over the baseline"][1] == "not measured"
+    assert said["gaussian 0.2: DC below the clean-trained start's"][1] == "0.400"
+    assert not any(what.startswith("same budget") for what in said)
+
+
+def arms(accuracy, dc, snr):
+    """An arm of the ablation with two seeds whose figures differ by a little."""
+    return [
+        [
+            {"name": "clean", "accuracy": 0.7},
+            *(
+                {"name": s.name, "accuracy": accuracy + d, "dc": dc, "snr": snr, "snr_centred": snr}
+                for s in SETTINGS[1:]
+            ),
+        ]
+        for d in (-0.01, 0.01)
+    ]
+
+
+def ablation():
+    """ablation.json of the two arms that are compared with the paper's."""
+    found = {}
+    for arm, figures in ((BASELINE, (0.3, 0.5, 2.0)), (PROPOSED, (0.6, 0.1, 8.5))):
+        for seed, rows in enumerate(arms(*figures), 1):
+            found[f"{arm.training}-{seed}"] = {"arms": {arm.title: {"private": {"settings": rows}}}}
+    return found
+
+
+def test_the_ablation_gives_the_bars_of_the_same_budget():
+    said = {row[0]: row for row in bar_table({"ablation": ablation()}).rows}
+    assert said["same budget, speckle 0.06: points over the baseline"][1] == "30.0"
+    assert said["same budget, gaussian 0.2: Grad-CAM's DC below the baseline's"][1] == "0.400"
+    assert said["same budget, SNR of layer4, centred: dB over the baseline"][1] == "6.5"
+
+
+def test_the_papers_tables_stand_beside_ours():
+    table = paper_table({"ablation": ablation()})
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["gaussian: RA, %"] == ("68.5", "80.1", "+11.6", "30.0", "60.0", "+30.0", *"---")
+    assert rows["speckle: DC"][:6] == ("0.220", "0.100", "-0.120", "0.500", "0.100", "-0.400")
+    assert rows["salt_pepper: SNR of layer4, dB"][3:6] == ("2.0", "8.5", "+6.5")
+    wanted = robustness_auc([0, 0.1, 0.2, 0.3], [0.7, 0.54, 0.54, 0.54])
+    assert rows["gaussian: AUC of RA (1 - DC)"][4] == f"{wanted:.3f}"
 
 
 def test_nothing_measured_says_nothing():
