@@ -70,6 +70,11 @@ def test_a_part_of_ones_own_takes_fifteen_lines(module):
 def test_frames_of_a_video_in_one_picture(folder, tmp_path):
     sample("picture.py", folder / "clip.mp4", tmp_path / "out.jpg", 0, 0.2)
     assert cv2.imread(str(tmp_path / "out.jpg")).shape == (270, 960, 3)
+    before = folder / "clip.mp4"
+    sample("picture.py", before, tmp_path / "both.png", 0, 0.2, "--before", before)
+    pairs = cv2.imread(str(tmp_path / "both.png"))
+    assert pairs.shape == (540, 960, 3)
+    assert (pairs[:, :480] == pairs[:, 480:]).all()
 
 
 def test_two_models_side_by_side(folder, tmp_path):

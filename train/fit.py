@@ -31,7 +31,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Session:
-    """The circumstances of one sitting of a run, which do not change its result."""
+    """The circumstances of one sitting of a run, which do not change its result.
+
+    `every_pass`: validate after each pass, and not only at the end.
+    """
 
     run_dir: Path
     minutes: float
@@ -39,6 +42,7 @@ class Session:
     workers: int
     clock: Callable[[], float]
     max_steps: int | None = None
+    every_pass: bool = True
 
 
 def precision(recipe: Recipe) -> str:
@@ -200,8 +204,9 @@ class Trainer:
             return
         if state.step % 20 == 0:
             self.writer.add_scalar("loss", loss, state.step)
-        per_pass = len(pictures) // (self.recipe.batch * self.share[1])
-        if state.step % max(1, per_pass) and state.step != sum(self.steps):
+        per_pass = max(1, len(pictures) // (self.recipe.batch * self.share[1]))
+        due = self.session.every_pass and state.step % per_pass == 0
+        if not due and state.step != sum(self.steps):
             return
         net = averaged(state.ema)
         figures = validate(net, self.data["public"], pictures.px, self.recipe)
