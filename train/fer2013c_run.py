@@ -43,9 +43,10 @@ def pictures_of(options: BenchmarkOptions, images: int) -> dict[str, Any]:
 def generate(data: Path, out: Path, options: BenchmarkOptions, stderr: Console) -> list[Path]:
     """Write the corrupted pictures of a split: 620 MB for all of PrivateTest.
 
-    `<corruption>-<severity>.npy` hold uint8 (N, 48, 48), labels.npy int64 (N,), indices.npy int64
-    (N,), the images' places in the split. manifest.json has seed, versions, levels and the
-    SHA-256 of each file's pixels, so that others can tell whether they have the same pictures.
+    `<corruption>-<severity>.npy` hold uint8 (N, 48, 48), clean.npy the pictures as they were,
+    labels.npy int64 (N,), indices.npy int64 (N,), the images' places in the split. manifest.json
+    has seed, versions, levels and the SHA-256 of each corruption's pixels, so that others can tell
+    whether they have the same pictures.
 
     Args:
         data: FER2013, as `load_fer2013` takes it.
@@ -73,13 +74,14 @@ def generate(data: Path, out: Path, options: BenchmarkOptions, stderr: Console) 
                     np.save(out / file, made)
                     sums[file] = hashlib.sha256(made.tobytes()).hexdigest()
                     tell("", len(at))
-        for file, array in (("labels.npy", labels[at]), ("indices.npy", at)):
+        others = {"clean.npy": images[at], "labels.npy": labels[at], "indices.npy": at}
+        for file, array in others.items():
             np.save(out / file, array)
         manifest = json.dumps(_manifest(options, len(at), sums), indent=1) + "\n"
         (out / "manifest.json").write_text(manifest, encoding="utf-8")
     except OSError as error:
         raise DataError(f"The pictures cannot be written to {out} ({error}).") from error
-    return [out / file for file in (*sums, "labels.npy", "indices.npy", "manifest.json")]
+    return [out / file for file in (*sums, *others, "manifest.json")]
 
 
 def _manifest(options: BenchmarkOptions, n: int, sums: Mapping[str, str]) -> dict[str, Any]:

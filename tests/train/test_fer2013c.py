@@ -262,7 +262,7 @@ def test_generate_writes_pictures_that_a_manifest_vouches_for(tmp_path, fer2013,
     monkeypatch.setattr(bench, "load_fer2013", lambda path: fer2013)
     options = BenchmarkOptions(limit=2, seed=3)
     files = bench.generate(tmp_path, tmp_path / "c", options, quiet())
-    assert len(files) == 75 + 3
+    assert len(files) == 75 + 4
     assert all(file.is_file() for file in files)
     manifest = json.loads((tmp_path / "c" / "manifest.json").read_text())
     assert manifest["pictures"] == PICTURES | {"images": 2, "seed": 3}
