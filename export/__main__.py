@@ -52,7 +52,9 @@ def half(model: Path, out: Path) -> None:
 
 
 @app.command
-def quantize(model: Path, out: Path, *, data: Path, images: int = 512) -> None:
+def quantize(
+    model: Path, out: Path, *, data: Path, images: int = 512, reduced_range: bool = False
+) -> None:
     """Write the int8 form, calibrated on FER2013's training images.
 
     Args:
@@ -60,6 +62,7 @@ def quantize(model: Path, out: Path, *, data: Path, images: int = 512) -> None:
         out: the .onnx file to write.
         data: FER2013: the zip, the unpacked folder or the CSV.
         images: how many calibrate; half of them carry noise.
+        reduced_range: weights of 7 bits, for other programs on processors without VNNI.
     """
     from export.graph import check_writable, read_card
     from export.pictures import calibration
@@ -67,7 +70,7 @@ def quantize(model: Path, out: Path, *, data: Path, images: int = 512) -> None:
 
     check_writable(out)
     seen, eta, _ = calibration(data, read_card(model), images)
-    kept = run(model, out, seen, eta)
+    kept = run(model, out, seen, eta, reduced=reduced_range)
     _say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {len(kept)} convolutions in float32")
 
 

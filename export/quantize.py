@@ -47,6 +47,7 @@ def quantize(
     eta: NDArray[np.float32],
     *,
     limit: float = LOGIT_ERROR,
+    reduced: bool = False,
 ) -> list[str]:
     """Write the int8 form of a float32 graph.
 
@@ -59,6 +60,7 @@ def quantize(
         images: float32 (N, 3, S, S), calibration images as the network sees them.
         eta: float32 (N,).
         limit: RMS error of the logits that int8 may add; infinity measures nothing.
+        reduced: weights of 7 bits.
 
     Returns:
         The convolutions that stayed float32 because of their error.
@@ -76,7 +78,7 @@ def quantize(
     if math.isfinite(limit):
         tried = np.linspace(0, len(images) - 1, min(TRIED, len(images))).astype(int)
         kept = worst(errors(network, ranges, images[tried], eta[tried]), limit)
-    result = quantized(network, ranges, _heads(network, len(card.classes)) + kept)
+    result = quantized(network, ranges, _heads(network, len(card.classes)) + kept, reduced)
     write(result, card.replace(precision="int8"), path)
     return kept
 

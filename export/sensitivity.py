@@ -21,20 +21,23 @@ LOGIT_ERROR = 0.04
 BATCH = 16
 
 
-def quantized(model: onnx.ModelProto, ranges: Any, floats: Iterable[str]) -> onnx.ModelProto:
+def quantized(
+    model: onnx.ModelProto, ranges: Any, floats: Iterable[str], reduced: bool = False
+) -> onnx.ModelProto:
     """The graph with its convolutions in QDQ form: per channel, unsigned activations.
 
     Args:
         model: the prepared float32 graph; it is left as it is.
         ranges: of its activations, from onnxruntime's calibrator.
         floats: names of the nodes that stay float32.
+        reduced: weights of 7 bits, for programs that run the file without `session_options`.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     quantizer = QDQQuantizer(
         copy,
         True,  # per channel
-        False,  # 8-bit weights, with `session_options`; 7 bits saturate without them as well
+        reduced,  # fervid's own have 8 bits; without `session_options` 7 may saturate as well
         QuantType.QInt8,
         QuantType.QUInt8,
         ranges,

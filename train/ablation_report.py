@@ -180,5 +180,5 @@ def run_table(known: Known) -> Table:
         (name, figure(run["minutes"], 0), percent(run["history"][-1]["clean"]))
         for name, run in known.items()
     ]
-    note = "Minutes as they passed, other work on the machine included; half of PublicTest."
+    note = "Minutes of training in the last sitting, other work beside it; half of PublicTest."
     return Table("Runs", ("training and seed", "minutes", "clean, last %"), tuple(rows), note)

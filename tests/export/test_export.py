@@ -67,6 +67,18 @@ def test_int8_is_close_and_smaller(files):
 
 
 @pytest.mark.slow
+def test_weights_of_7_bits_stay_within_them(files):
+    images, eta, _ = pictures()
+    quantize(files / "m.onnx", files / "m7.onnx", images, eta, limit=np.inf, reduced=True)
+    largest = {}
+    for name in ("m7.onnx", "m8.onnx"):
+        weights = [onnx.numpy_helper.to_array(t) for t in onnx.load(files / name).graph.initializer]
+        largest[name] = max(np.abs(w.astype(int)).max() for w in weights if w.dtype == np.int8)
+    assert largest == {"m7.onnx": 64, "m8.onnx": 127}
+    assert parity(files, "m7.onnx").logits_error < 0.1
+
+
+@pytest.mark.slow
 def test_float16_is_closer_than_int8_and_half_as_large(files):
     found = parity(files, "m16.onnx")
     enforce(found, "float16")
