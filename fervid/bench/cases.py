@@ -8,7 +8,7 @@ from fervid.bench.figures import LIMIT, Figures
 from fervid.bench.material import Material
 from fervid.bench.measure import SOURCES_FPS, bare, live, recording, together
 from fervid.bench.processes import memory, start_up
-from fervid.bench.scenes import GRIDS, SIZES
+from fervid.bench.scenes import GRIDS, SIZES, repeated
 from fervid.errors import ConfigError
 from fervid.nearest import nearest_word
 
@@ -132,4 +132,7 @@ def _live_video(material: Material) -> Figures:
 
 
 def _memory(material: Material) -> Figures:
-    return memory(material.scene(1, "1080p"), material.new_folder())
+    clip, frames = material.scene(1, "1080p"), material.size.memory_frames
+    if frames:
+        clip = repeated(clip, material.folder / "memory.mkv", frames)
+    return memory(clip, material.new_folder())

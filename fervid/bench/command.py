@@ -42,6 +42,7 @@ def bench(  # noqa: PLR0913  one parameter an option
     model: tuple[Path, ...] = (),
     rounds: int = ROUNDS,
     frames: int | None = None,
+    memory_frames: int = 0,
     quick: bool = False,
     listed: Annotated[bool, Parameter(name="--list", negative=())] = False,
 ) -> None:
@@ -54,6 +55,7 @@ def bench(  # noqa: PLR0913  one parameter an option
         model: Compare this model (.onnx or .safetensors) too; may be repeated.
         rounds: How often each case is measured; medians are shown.
         frames: Frames of the clip in each measurement; a shorter clip is repeated.
+        memory_frames: Frames of the memory case, whose scene is repeated; by default one scene.
         quick: One short round of the main cases, under a minute.
         listed: Name the cases and stop.
     """
@@ -61,9 +63,9 @@ def bench(  # noqa: PLR0913  one parameter an option
     if listed:
         Console().print(_names(cases))
         return
-    _check(rounds, frames, json_path)
+    _check(rounds, frames, memory_frames, json_path)
     size = QUICK if quick else FULL
-    size = Size(frames or size.frames, size.scene_frames, size.live_s)
+    size = Size(frames or size.frames, size.scene_frames, size.live_s, memory_frames)
     stderr = Console(stderr=True)
     wanted = chosen(cases, only, quick=quick)
     machine = describe()
@@ -125,9 +127,13 @@ def _results(
     }
 
 
-def _check(rounds: int, frames: int | None, json_path: Path | None) -> None:
+def _check(rounds: int, frames: int | None, memory_frames: int, json_path: Path | None) -> None:
     """Refuse impossible options before any work."""
-    for name, value, least in (("rounds", rounds, 1), ("frames", frames, 30)):
+    for name, value, least in (
+        ("rounds", rounds, 1),
+        ("frames", frames, 30),
+        ("memory-frames", memory_frames or None, 30),
+    ):
         if value is not None and value < least:
             raise ConfigError(f"--{name} must be at least {least}, not {value}.", name)
     if json_path is not None and not json_path.absolute().parent.is_dir():

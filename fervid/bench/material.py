@@ -18,11 +18,15 @@ KEPT = 90  # pictures that are held decoded, for scenes and the live source
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much each case does: frames of a recording and of a scene, seconds of a live source."""
+    """How much each case does: frames of a recording and of a scene, seconds of a live source.
+
+    `memory_frames`: of the memory case, which repeats its scene; 0: one scene.
+    """
 
     frames: int
     scene_frames: int
     live_s: float
+    memory_frames: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,18 +5,20 @@ import json
 import platform
 import sys
 from contextlib import closing
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from fervid.backends import open_backend
-from fervid.bench import drawn, machine, scenes
+from fervid.bench import cases, drawn, machine, scenes
 from fervid.bench.cases import chosen, table
 from fervid.bench.command import main, run
 from fervid.bench.figures import LIMIT, Figures, median, percentiles, record, shares
 from fervid.bench.live import WARM_UP, Arrivals, PacedCamera, cameras, latencies_ms
 from fervid.bench.measure import _until_unplugged
+from fervid.bench.material import Size
 from fervid.bench.processes import growth, memory, start_up
 from fervid.capture import open_camera
 from fervid.config import RunConfig
@@ -289,10 +291,25 @@ def test_memory_is_that_of_the_other_process(tmp_path):
     assert 150 < made.values["memory_peak_mb"] < 400
 
 
+@pytest.mark.parametrize("frames", [0, 20_000])
+def test_the_memory_case_repeats_its_scene(monkeypatch, tmp_path, frames):
+    made = SimpleNamespace(
+        scene=lambda faces, size: tmp_path / f"{faces}x{size}.mp4",
+        folder=tmp_path,
+        new_folder=lambda: tmp_path / "out-0",
+        size=Size(60, 40, 2.5, frames),
+    )
+    monkeypatch.setattr(cases, "repeated", lambda clip, path, count: (clip.name, count))
+    monkeypatch.setattr(cases, "memory", lambda clip, out: clip)
+    wanted = ("1x1080p.mp4", frames) if frames else tmp_path / "1x1080p.mp4"
+    assert cases._memory(made) == wanted
+
+
 def test_wrong_options_say_what_is_wrong(capsys, tmp_path):
     for tokens, words in (
         (["--rounds", "0"], "--rounds must be at least 1"),
         (["--frames", "3"], "--frames must be at least 30"),
+        (["--memory-frames", "3"], "--memory-frames must be at least 30"),
         (["--only", "vidoe"], "did you mean video?"),
         (["--json", str(tmp_path / "no" / "x.json")], "needs a folder"),
         (["--rouns", "2"], "--rouns"),
