@@ -17,8 +17,8 @@ from fervid.bench.cases import chosen, table
 from fervid.bench.command import main, run
 from fervid.bench.figures import LIMIT, Figures, median, percentiles, record, shares
 from fervid.bench.live import WARM_UP, Arrivals, PacedCamera, cameras, latencies_ms
-from fervid.bench.measure import _until_unplugged
 from fervid.bench.material import Size
+from fervid.bench.measure import _until_unplugged
 from fervid.bench.processes import growth, memory, start_up
 from fervid.capture import open_camera
 from fervid.config import RunConfig
