@@ -74,7 +74,11 @@ def generate(data: Path, out: Path, options: BenchmarkOptions, stderr: Console) 
                     np.save(out / file, made)
                     sums[file] = hashlib.sha256(made.tobytes()).hexdigest()
                     tell("", len(at))
-        others = {"clean.npy": images[at], "labels.npy": labels[at], "indices.npy": at}
+        others: dict[str, NDArray[Any]] = {
+            "clean.npy": images[at],
+            "labels.npy": labels[at],
+            "indices.npy": at,
+        }
         for file, array in others.items():
             np.save(out / file, array)
         manifest = json.dumps(_manifest(options, len(at), sums), indent=1) + "\n"

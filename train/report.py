@@ -17,6 +17,7 @@ from fervid.backends import open_backend
 from fervid.card import sha256
 from train.ablation_report import write_ablation
 from train.bars import bar_table
+from train.baseline_table import baseline_table
 from train.evaluate import deployed_plan, evaluate
 from train.figure2 import figure2
 from train.options import EvaluateOptions, ReportOptions
@@ -145,5 +146,6 @@ def _page(
     pages = sorted(path.name for path in options.out.glob("*.md") if path.name != "report.md")
     links = "\n".join(f"- [{name.removesuffix('.md')}]({name})" for name in pages)
     said = "" if ablation else "The ablation is not measured yet (`python -m train ablate`).\n\n"
-    tables = [bar_table(results).markdown(), paper_table(results).markdown()]
+    made = (bar_table(results), paper_table(results), baseline_table(results))
+    tables = [table.markdown() for table in made if table.rows]
     return "\n\n".join([head, *tables, *drawn, f"## All measurements\n\n{said}{links}"]) + "\n"

@@ -3,11 +3,13 @@
 import hashlib
 import json
 
+import numpy as np
 import pytest
 
 from train.ablation_report import BASELINE, PROPOSED
 from train.bars import GROUPS, Bar, bar_table
-from train.metrics import robustness_auc
+from train.baseline_table import baseline_table
+from train.metrics import pack, robustness_auc
 from train.options import EvaluateOptions, ReportOptions
 from train.paper_tables import paper_table
 from train.report import Part, render
@@ -96,6 +98,20 @@ def test_the_papers_tables_stand_beside_ours():
     assert rows["salt_pepper: SNR of layer4, dB"][3:6] == ("2.0", "8.5", "+6.5")
     wanted = robustness_auc([0, 0.1, 0.2, 0.3], [0.7, 0.54, 0.54, 0.54])
     assert rows["gaussian: AUC of RA (1 - DC)"][4] == f"{wanted:.3f}"
+
+
+def test_the_clean_trained_network_stands_beside_the_shipped_one():
+    def part(name, *right):
+        row = {"name": name, "group": "held out", "right": pack(np.array(right, bool))}
+        return {
+            "splits": {"private": {"images": 8, "settings": [row | {"accuracy": np.mean(right)}]}}
+        }
+
+    ours, base = part("defocus 2", *[1] * 8), part("defocus 2", *[1] * 2, *[0] * 6)
+    (row,) = baseline_table({"faults": ours, "baseline-faults": base}).rows
+    # six discordant, all one way: p = 2 / 2 ** 6
+    assert row == ("defocus 2 (held out)", "100.0", "25.0", "+75.0", "0.031", "25.6")
+    assert baseline_table({"faults": ours}).rows == ()
 
 
 def test_nothing_measured_says_nothing():
