@@ -52,7 +52,7 @@ def bar_table(results: Results) -> Table:
         ("PrivateTest, noise@48, through the shipped file", "measured", "must", "aim", ""),
         rows,
         "Points are percentage points. Of the same budget: the ablation's, a plain network trained "
-        "clean and run without filters against noise, filters and adaptive norms, means of three "
+        "clean and run without filters against noise, filters and adaptive norms, means over "
         "seeds. The clean-trained start is the network that the shipped one grew from, run with "
         "filters.",
     )
