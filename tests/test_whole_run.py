@@ -181,7 +181,7 @@ def test_a_model_that_needs_torch_says_so_where_there_is_none(tmp_path):
         ([str(SAMPLE), "--model", str(SAMPLE)], 1, "noisy_portrait.mp4"),
         ([str(SAMPLE), "--csv", "/proc/nowhere/rows.csv"], 1, "/proc/nowhere"),
         ([str(SAMPLE), "-o", "/proc/nowhere"], 1, "/proc/nowhere"),
-        (["docs/results"], 1, "no video or image"),
+        (["train/recipes"], 1, "no video or image"),
         (["a" * 300], 1, "too long"),
         (["9" * 300, "-o", "never"], 1, "too long"),
         (["/"], 1, "whole disk"),

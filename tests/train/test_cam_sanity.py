@@ -27,6 +27,7 @@ def told(what, steps):
 
 @pytest.fixture(scope="module")
 def net():
+    torch.manual_seed(7)  # not the seed by which its weights are randomised
     return lively(ExpressionNet(blocks=(1, 1, 1, 1)))
 
 
@@ -135,7 +136,7 @@ def test_maps_of_a_real_network_change_with_its_weights(net, prepared):
     found = randomise_weights(net, prepared, CARD, told)
     for stage in STAGES:
         for name in CAM_NAMES:
-            assert found[stage][name].rank.mean() < 0.99
+            assert found[stage][name].ssim.mean() < 0.99  # ranks of so few cells may agree
 
 
 # --- infidelity and sensitivity ------------------------------------------------------------------
