@@ -112,6 +112,8 @@ def ablate(
     from train.arms import SEEDS
     from train.data import load_fer2013
 
+    if wrong := set(seed or ()) - set(SEEDS):
+        raise ConfigError(f"--seed must be one of {SEEDS}, not {min(wrong)}.", "seed")
     done = run(load_fer2013(data), runs or _runs(), RESULTS, minutes, seed or SEEDS)
     written(write_ablation(RESULTS))
     if not done:

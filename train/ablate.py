@@ -198,7 +198,9 @@ def ablate(
         }
         out.mkdir(parents=True, exist_ok=True)
         known = _known(file) | {key: rounded(found)}  # read again: another process may write it too
-        file.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        part = file.with_suffix(f".{seed}.part")  # renamed: nobody reads half of a file
+        part.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        part.replace(file)
     return True
 
 

@@ -37,8 +37,9 @@ HEAD = """# Which part does the work
 Made by `python -m train ablate --data PATH`: slim networks (`train/slim.py`, blocks 2 2 2 1, half
 of the channels), twelve passes each at 48 px, recipe `train/recipes/ablation.toml`, arms in
 `train/arms.py`; the noise of each picture is estimated by the run time, while training too. The
-four arms that the text leans on have three seeds, the others one. Filters: the paper's pairing,
-strength set `tuned`. PublicTest chose the blend's strength; PrivateTest is only reported."""
+four arms that the text leans on are to have three seeds, the others one; the tables say how many
+are measured. Filters: the paper's pairing, strength set `tuned`. PublicTest chose the blend's
+strength; PrivateTest is only reported."""
 
 
 def tables(known: Known) -> list[Table]:

@@ -106,9 +106,10 @@ def _faults(results: Results) -> Iterator[Bar]:
 
 
 def _frames(results: Results) -> Iterator[Bar]:
-    if "frames" not in results:
+    if "evaluate" not in results:
         return
-    cells = [c for c in results["frames"]["cells"] if c["face_px"] >= 96 and c["found"]]
+    known = results.get("frames", {"cells": ()})["cells"]
+    cells = [c for c in known if c["face_px"] >= 96 and c["found"]]
     for title, names in (("clean", {"clean"}), ("nine settings", {s.name for s in NOISY})):
         some = [c for c in cells if c["setting"] in names]
         weights = [c["found"] * c["faces"] for c in some]
@@ -128,9 +129,10 @@ def _maps(results: Results) -> Iterator[Bar]:
         yield Bar(
             f"{MIDDLE[kind]}: DC below the clean-trained start's", before, 0.14, None, True, 3
         )
+    better = None
     if "maps" in results:
-        better = results["maps"]["better_than_all"][SHOWN_CAM]
-        yield Bar(f"{SHOWN_CAM} beats mean face, blob, random (1: yes)", float(better), 1, 1, True)
+        better = float(results["maps"]["splits"]["private"]["better_than_all"][SHOWN_CAM])
+    yield Bar(f"{SHOWN_CAM} beats mean face, blob, random (1: yes)", better, 1, 1, True)
 
 
 def _same_budget(results: Results) -> Iterator[Bar]:

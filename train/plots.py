@@ -119,7 +119,7 @@ def faults(results: Results) -> Any:
     ax.set_ylabel("accuracy, %")
     ax.set_title("bold: held out from all training and tuning", fontsize=9)
     ax.grid(alpha=0.25, axis="y")
-    ax.set_ylim(0, 85)  # room for the legend
+    ax.margins(y=0.2)  # room for the legend
     ax.legend(fontsize=8, loc="upper right", ncols=3)
     return figure
 

@@ -1,14 +1,18 @@
 """The ablation: its norms, its arms, and a whole small run that goes on where it stopped."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from fervid.errors import ConfigError
 from train import ablate as ablation
 from train import arms
+from train.__main__ import ablate
 from train.ablation_report import tables, write_ablation
 from train.arms import ARMS, COMPARED, TRAININGS, Training
 from train.norms import CONDITIONS, NORMS, BlendNorm2d, LevelNorm2d
@@ -97,6 +101,27 @@ def small(monkeypatch):
     rng = np.random.default_rng(0)
     names = ("train", "public", "private")
     return {n: (rng.integers(0, 256, (8, 48, 48), np.uint8), rng.integers(0, 7, 8)) for n in names}
+
+
+def test_each_process_takes_its_own_seeds():
+    first, others = ablation.order([1]), ablation.order([2, 3])
+    assert [name for name, _ in first] == list(TRAININGS)
+    assert others == [(n, s) for s in (2, 3) for n, t in TRAININGS.items() if t.seeds == 3]
+
+
+def test_further_seeds_measure_the_first_arm_alone(monkeypatch):
+    monkeypatch.setattr(ablation, "choose_strength", lambda *_: 0.5)
+    monkeypatch.setattr(ablation, "measure_arm", lambda *_: {})
+    net = SlimNet(7, blocks=(1, 1, 1, 1), last_stride=1, mean=0.5, std=0.25)
+    splits = [SimpleNamespace(name="public"), SimpleNamespace(name="private")]
+    every, first = (list(ablation.measure_all(net, "clean", splits, seed)) for seed in (1, 2))
+    assert every == [arm.title for arm in ARMS if arm.training == "clean"]
+    assert first == every[:1]
+
+
+def test_a_seed_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match="--seed"):
+        ablate(data=Path("nowhere.zip"), seed=[1, 9])
 
 
 @pytest.mark.slow

@@ -43,6 +43,18 @@ def sit(plan, data, folder, steps=None):
     return fit(plan, data, Session(Path(folder), 60, 3600, 0, time.monotonic, steps))
 
 
+def test_a_sitting_may_validate_at_the_end_alone(tmp_path, data):
+    plan = recipe(Stage(2.0, 16, (1, 1, 1, 1)))
+    histories = []
+    for every in (True, False):
+        session = Session(tmp_path / str(every), 60, 3600, 0, time.monotonic, every_pass=every)
+        state, done = fit(plan, data, session)
+        assert done
+        histories.append(state.history)
+    assert [row["step"] for row in histories[0]] == [4, 8]
+    assert histories[1] == histories[0][-1:]
+
+
 def same(one, other):
     """Whether two states hold the same numbers: weights, average, momenta, place in the run."""
     assert (one.stage, one.step) == (other.stage, other.step)

@@ -58,6 +58,11 @@ def test_bars_are_differences_of_the_files():
     assert said[f"speckle 0.06: DC of {SHOWN_CAM}"][1] == "0.100"
     assert said["gaussian 0.2: DC below the clean-trained start's"][1] == "0.400"
     assert not any(what.startswith("same budget") for what in said)
+    shown = f"{SHOWN_CAM} beats mean face, blob, random (1: yes)"
+    assert said[shown][1] == "not measured"
+    assert sum(row[1] == "not measured" for row in said.values()) == 3  # and in frame, twice
+    maps = {"splits": {"private": {"better_than_all": {SHOWN_CAM: True}}}}
+    assert {row[0]: row for row in bar_table(known | {"maps": maps}).rows}[shown][-1] == "aim met"
 
 
 def arms(accuracy, dc, snr):
