@@ -9,7 +9,7 @@ from fervid import corruptions
 from fervid.card import ModelCard
 from fervid.crops import normalise, prepare_thumbnail
 from fervid.errors import ConfigError
-from fervid.filters import PAPER_CHOICE, FilterName, get_filter
+from fervid.filters import filter_table, get_filter
 from train.data import Split, load_fer2013
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
@@ -63,7 +63,7 @@ def _noisy(
     level = corruptions.PAPER_LEVELS[kind][rng.integers(3)]
     dirty = corruptions.CORRUPTIONS[kind](image, level, rng)
     rms = float(np.sqrt(np.mean((dirty.astype(np.float32) - image) ** 2))) / 255
-    name: FilterName = {**PAPER_CHOICE, **card.filters}[kind]  # type: ignore[assignment]
+    name = filter_table(card.filters)[kind]
     filter_fn = get_filter(name)
     clean, dirty = (prepare_thumbnail(x, card, filter_fn, rms) for x in (image, dirty))
     eta = float(np.sqrt(np.mean((dirty.astype(np.float32) - clean) ** 2))) / 255

@@ -20,6 +20,7 @@ from fervid.records import NOISE_KINDS
 CARD_KEY = "fervid.card"
 CARD_VERSION = 1
 FILTER_NAMES = get_args(FilterChoice)[1:]  # "auto" is no filter
+FILTERED_KINDS = (*NOISE_KINDS, "blocked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class ModelCard:
         temperature: (t0, t1, t2); logits are divided by exp(t0 + t1 eta + t2 darkness), both 0-1.
         uncertain_below: calibrated confidence under which a label is called uncertain.
         eta_max: the largest eta the network was trained with.
-        filters: noise kind -> filter that validation chose for this network.
+        filters: noise kind, or "blocked" -> filter that validation chose for this network.
         precision: "float32", "float16" or "int8".
         metrics: measured figures, name -> value.
         recipe: the training recipe, as text.
@@ -85,10 +86,10 @@ class ModelCard:
         if len(self.temperature) != 3:
             raise CardError("The model's card needs three numbers for its temperature.")
         for kind, name in self.filters.items():
-            if kind not in NOISE_KINDS or name not in FILTER_NAMES:
+            if kind not in FILTERED_KINDS or name not in FILTER_NAMES:
                 raise CardError(
                     f"The model's card pairs the noise {kind!r} with the filter {name!r}; known "
-                    f"are {', '.join(NOISE_KINDS)} and {', '.join(FILTER_NAMES)}."
+                    f"are {', '.join(FILTERED_KINDS)} and {', '.join(FILTER_NAMES)}."
                 )
 
     def to_json(self) -> str:

@@ -6,7 +6,8 @@ frame, `prepare_thumbnail` takes a picture that is the region already; from ther
 Order, with n the region's side in frame pixels and S the network's input:
 
 1. region with a margin, replicated outside the frame; luma;
-2. median filters at native scale, whatever n: a resize would smear impulses;
+2. median filters at native scale, whatever n: a resize would smear impulses; deblocking only if
+   n <= S, since a reduction takes a codec's blocks with it;
 3. other filters where noise is white and the picture about S large: if n <= 1.5 S at native
    scale, then resize; if larger, reduce by area to S, which takes noise down by about n / S, and
    filter after it, with the level that is left. After the reduction the margin is gone and the
@@ -65,6 +66,7 @@ FILTER_GAINS: Mapping[Filter, tuple[tuple[float, ...], tuple[float, ...]]] = {
     filters.bilateral_5: ((0.35, 0.348, 0.379, 0.521, 0.609), (0.661, 0.683, 0.703, 0.747)),
     filters.bilateral_9: ((0.278, 0.277, 0.315, 0.465, 0.556), (0.502, 0.552, 0.593, 0.671)),
     filters.bilateral_by_level: ((0.476, 0.468, 0.385, 0.383, 0.421), (0.802, 0.545, 0.461, 0.429)),
+    filters.deblock: ((0.528, 0.569, 0.701, 0.892, 0.933), (0.975, 0.976, 0.977, 0.98)),
 }
 
 
@@ -79,11 +81,16 @@ def crop_boxes(boxes: F32, card: ModelCard) -> F32:
         boxes: float32 (N, 4), face boxes in frame pixels.
         card: the model's card.
     """
-    size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)  # (N, 1)
+    size = longer_sides(boxes)[:, None]  # (N, 1)
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     centre = centre - size * np.array([0, card.crop_shift], np.float32)
     half = size * np.float32(card.crop_scale / 2)
     return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
+
+
+def longer_sides(boxes: F32) -> F32:
+    """float32 (N,): of boxes (N, 4)."""
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(1, initial=0), np.float32)
 
 
 def crop_faces(
@@ -151,6 +158,11 @@ def _cut_luma(bgr: U8, x: int, y: int, side: int) -> U8:
     return np.asarray(padded, np.uint8)
 
 
+def acting(filter_fn: Filter, n: int, s: int) -> Filter:
+    """The filter that a picture of n pixels gets on its way to s: no deblocking if it is larger."""
+    return filters.no_filter if filter_fn is filters.deblock and n > s else filter_fn
+
+
 def _is_late(n: int, s: int, filter_fn: Filter) -> bool:
     """Whether the filter follows the reduction from n to s pixels."""
     return n > FILTER_AFTER * s and filter_fn not in IMPULSE_FILTERS
@@ -170,6 +182,7 @@ def prepare(gray: U8, s: int, filter_fn: Filter, level: float, margin: int = 0) 
         uint8 (s, s).
     """
     n = gray.shape[0] - 2 * margin
+    filter_fn = acting(filter_fn, n, s)
     late = _is_late(n, s, filter_fn)
     if not late:
         gray = filter_fn(gray, level)
@@ -218,7 +231,7 @@ def residual_noise(
         RMS of (crop of noisy - crop of clean through the same path), 0-1 scale.
     """
     n, s = max(1, round(face_px * card.crop_scale)), card.input_px
-    filter_fn = get_filter(filter_name, filter_set)
+    filter_fn = acting(get_filter(filter_name, filter_set), n, s)
     sigma, density, speckle = (float(level) for level in noise.levels)
     white = np.hypot(_at(sigma, GAUSSIAN_WHITE), _at(speckle, SPECKLE_WHITE)) * luma_gain
     bias = np.hypot(_at(sigma, GAUSSIAN_BIAS), _at(speckle, SPECKLE_BIAS))

@@ -1,4 +1,4 @@
-"""Filters against noise: pure functions, the paper's two parameter sets and a tuned one.
+"""Filters against noise and blocks: pure functions, the paper's two sets of them and a tuned one.
 
 The paper gives its parameters twice and differently (Table 1 and Table 3), so both are kept by
 name. `tuned` adapts the strength to the level; its measured reasons are in docs/decisions.md.
@@ -16,9 +16,10 @@ from fervid.records import Noise
 
 U8 = NDArray[np.uint8]
 Filter = Callable[[U8, float], U8]
-FilterName = Literal["none", "gaussian", "median", "bilateral"]
+FilterName = Literal["none", "gaussian", "median", "bilateral", "deblock"]
 FilterSet = Literal["tuned", "paper-table1", "paper-table3"]
 
+BLOCKED = 0.4  # measured blocking from which a clean frame counts as blocked
 IMPULSE_STEP = 20  # grey levels between an impulse and the median around it
 
 
@@ -77,24 +78,35 @@ def bilateral_by_level(image: U8, level: float) -> U8:
     return np.asarray(cv2.bilateralFilter(image, 9, colour, 1.0), np.uint8)
 
 
+def deblock(image: U8, level: float) -> U8:
+    """Bilateral d=5, 30, 1.5: smooths the small steps between blocks of JPEG or video codecs.
+
+    `fervid.crops` leaves larger faces than the network's input as they are.
+    """
+    return np.asarray(cv2.bilateralFilter(image, 5, 30, 1.5), np.uint8)
+
+
 FILTERS: Mapping[FilterSet, Mapping[FilterName, Filter]] = {
     "tuned": {
         "none": no_filter,
         "gaussian": gaussian_by_level,
         "median": impulse_median,
         "bilateral": bilateral_by_level,
+        "deblock": deblock,
     },
     "paper-table1": {
         "none": no_filter,
         "gaussian": gaussian_3x3,
         "median": median_3x3,
         "bilateral": bilateral_5,
+        "deblock": deblock,
     },
     "paper-table3": {
         "none": no_filter,
         "gaussian": gaussian_5x5,
         "median": median_3x3,
         "bilateral": bilateral_9,
+        "deblock": deblock,
     },
 }
 
@@ -105,11 +117,31 @@ PAPER_CHOICE: Mapping[str, FilterName] = {
     "salt_pepper": "median",
     "speckle": "bilateral",
 }
+# And what measurably helps the network that comes with fervid (docs/decisions.md, "Remedies").
+TUNED_CHOICE: Mapping[str, FilterName] = {**PAPER_CHOICE, "blocked": "deblock"}
 
 
-def choose_filter(noise: Noise, choice: Mapping[str, FilterName] = PAPER_CHOICE) -> FilterName:
-    """The filter for a frame's noise, by a table from kind to filter name."""
-    return choice[noise.kind]
+def filter_table(
+    of_card: Mapping[str, str], filter_set: FilterSet = "tuned"
+) -> Mapping[str, FilterName]:
+    """What `choose_filter` chooses by.
+
+    Args:
+        of_card: the filters of a model's card, which go before all others.
+        filter_set: the paper's sets know no remedy for blocks.
+    """
+    usual = TUNED_CHOICE if filter_set == "tuned" else PAPER_CHOICE
+    return {**usual, **of_card}  # type: ignore[dict-item]
+
+
+def choose_filter(noise: Noise, choice: Mapping[str, FilterName] = TUNED_CHOICE) -> FilterName:
+    """The filter for a frame, by a table from the kind of its noise to a filter's name.
+
+    A clean frame whose measured blocking reaches BLOCKED takes the filter of "blocked", if the
+    table has one.
+    """
+    blocked = noise.kind == "clean" and noise.quality[0] >= BLOCKED and "blocked" in choice
+    return choice["blocked" if blocked else noise.kind]
 
 
 def get_filter(name: FilterName, filter_set: FilterSet = "tuned") -> Filter:

@@ -18,10 +18,10 @@ from fervid.backends import Backend, open_backend
 from fervid.batch import Prepared, Stopwatch, infer
 from fervid.config import LabelConfig, RunConfig
 from fervid.controls import View
-from fervid.crops import crop_boxes, crop_faces, residual_noise
+from fervid.crops import crop_boxes, crop_faces, longer_sides, residual_noise
 from fervid.explain import HeatmapStream, ProbabilityStream, aligned
 from fervid.faces import FaceDetector
-from fervid.filters import PAPER_CHOICE, FilterName, choose_filter, get_filter
+from fervid.filters import FilterName, choose_filter, filter_table, get_filter
 from fervid.frames import Footage, open_frames
 from fervid.labels import calibrate, doubts
 from fervid.noise import NoiseMeter
@@ -66,6 +66,7 @@ class Pipeline:
             self._opened, self._closed = opened.pop_all(), False
         self._backend, self._detector, self._clock = backend, detector, clock
         self._card = backend.card
+        self._filter_table = filter_table(self._card.filters, config.filter.filter_set)
         self.forget()
 
     @property
@@ -190,7 +191,7 @@ class Pipeline:
         if (view.cam, view.target) != (self._view.cam, self._view.target):  # no blend of two maps
             self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)
         self._view = view
-        name = self._filter_name(noise)
+        name = self._filter_name(noise, faces)
         with watch.stage("crops"):
             images, crops, eta = self._crop(frame, faces, noise, name)
         return Prepared(frame, noise, faces, view, name, images, crops, eta, dropped, watch)
@@ -236,12 +237,14 @@ class Pipeline:
     def _labels(self) -> LabelConfig:
         return self._config.labels
 
-    def _filter_name(self, noise: Noise) -> FilterName:
-        """The filter for this frame: as told, or by the card's table from kind to filter."""
+    def _filter_name(self, noise: Noise, faces: Faces) -> FilterName:
+        """The filter for this frame: as told, or by the card's table."""
         told = self._view.filter
         if told != "auto":
             return told
-        return choose_filter(noise, {**PAPER_CHOICE, **self._card.filters})  # type: ignore[dict-item]
+        name = choose_filter(noise, self._filter_table)
+        small = longer_sides(faces.boxes) * self._card.crop_scale <= self._card.input_px
+        return "none" if name == "deblock" and not small.any() else name
 
     def _crop(
         self, frame: Frame, faces: Faces, noise: Noise, name: FilterName
@@ -250,8 +253,10 @@ class Pipeline:
         images, crops = crop_faces(
             frame.bgr, faces.boxes, self._card, get_filter(name, family), noise.severity
         )
-        sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(1, initial=0)
-        eta = [residual_noise(noise, name, float(n), self._card, family) for n in sides]
+        eta = [
+            residual_noise(noise, name, float(n), self._card, family)
+            for n in longer_sides(faces.boxes)
+        ]
         return images, crops, np.minimum(np.array(eta, np.float32), self._card.eta_max)
 
 

@@ -15,7 +15,7 @@ from fervid.card import ModelCard, sha256
 from fervid.checkpoint import load_model
 from fervid.config import FaceConfig, FilterConfig, RunConfig
 from fervid.errors import CardError, ModelLoadError
-from fervid.filters import PAPER_CHOICE, FilterName
+from fervid.filters import FilterName, filter_table
 from fervid.network import ExpressionNet
 from fervid.records import NOISE_KINDS
 from train.cam_quality import work as follow_work
@@ -165,9 +165,9 @@ def _torch_net(model: Path, card: ModelCard, weights: Path) -> ExpressionNet:
 
 def deployed_plan(card: ModelCard, options: EvaluateOptions) -> Plan:
     """The path that `Pipeline` takes: the card's filters, or the one that was asked for."""
-    choice: dict[str, FilterName]
+    choice: Mapping[str, FilterName]
     if options.filter == "auto":
-        choice = {**PAPER_CHOICE, **card.filters}  # type: ignore[dict-item]
+        choice = filter_table(card.filters, options.filter_set)
     else:
         choice = dict.fromkeys(NOISE_KINDS, options.filter)
     return Plan(card, options.seed, choice, options.filter_set)

@@ -20,7 +20,7 @@ from fervid.card import ModelCard
 from fervid.checkpoint import save_model
 from fervid.corruptions import PAPER_LEVELS
 from fervid.errors import DataError
-from fervid.filters import PAPER_CHOICE, FilterName
+from fervid.filters import PAPER_CHOICE, FilterName, filter_table
 from fervid.labels import darkness
 from fervid.network import RESNET50_BLOCKS, ExpressionNet
 from fervid.records import F32
@@ -162,8 +162,7 @@ def _right(
 
 def _pooled(backend: Backend, card: ModelCard, on: _Choice) -> Answers:
     """What the network says of clean, noisy and dark pictures, through the deployed path."""
-    choice: dict[str, FilterName] = {**PAPER_CHOICE, **card.filters}  # type: ignore[dict-item]
-    plan = Plan(card, on.seed, choice)
+    plan = Plan(card, on.seed, filter_table(card.filters))
     parts = []
     for number, setting in enumerate((CLEAN, *NOISY, DARK)):
         at = on.indices[number % 2 :: 2] if setting is not CLEAN else on.indices

@@ -5,7 +5,9 @@ PublicTest's pictures with that fault, and on clean ones, against doing nothing:
 same network. A remedy belongs into the filter table only if it helps where the fault is.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from fervid import corruptions, filters
 from fervid.backends import Backend
 from fervid.noise import estimate_noise
 from train.data import load_fer2013
@@ -49,11 +52,6 @@ def clahe(face: U8) -> U8:
     return np.asarray(cv2.createCLAHE(2.0, (4, 4)).apply(face), np.uint8)
 
 
-def deblock(face: U8) -> U8:
-    """Smooth small steps and keep large ones: a narrow bilateral filter."""
-    return np.asarray(cv2.bilateralFilter(face, 5, 30, 1.5), np.uint8)
-
-
 def soften(face: U8) -> U8:
     """A Gaussian blur of half a pixel."""
     return np.asarray(cv2.GaussianBlur(face, (0, 0), 0.5), np.uint8)
@@ -68,12 +66,30 @@ def sharpen(face: U8) -> U8:
 REMEDIES: Mapping[str, Remedy] = {
     "gamma": gamma,
     "clahe": clahe,
-    "deblock": deblock,
+    "deblock": lambda face: filters.deblock(face, 0.0),
     "soften": soften,
     "sharpen": sharpen,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class JpegAt:
+    """The face at another size, `px`, and compressed there."""
+
+    px: int
+
+    def __call__(self, face: U8, quality: float, rng: np.random.Generator) -> U8:
+        """uint8 (48, 48) -> (px, px)."""
+        how = cv2.INTER_CUBIC if self.px > len(face) else cv2.INTER_AREA
+        sized = cv2.resize(face, (self.px, self.px), interpolation=how)
+        return corruptions.jpeg(np.asarray(sized, np.uint8), quality, rng)
+
+
+AT_SIZES = tuple(
+    Setting(60 + i, f"{px} px, jpeg", 10, JpegAt(px)) for i, px in enumerate((36, 64, 96))
+)
 # Nothing held out is looked at here.
-SETTINGS: tuple[Setting, ...] = (CLEAN, *TRAINED)
+SETTINGS: tuple[Setting, ...] = (CLEAN, *TRAINED, *AT_SIZES)
 
 
 def remedies(
@@ -99,7 +115,8 @@ def remedies(
     at = choose(len(split[1]), limit, 0)
     with open_model(model) as backend:
         plan = deployed_plan(backend.card, EvaluateOptions())
-        rows = [remedy_row(backend, (split[0], at, split[1][at]), s, plan) for s in SETTINGS]
+        bare = dataclasses.replace(plan, choice={**plan.choice, "blocked": "none"})
+        rows = [remedy_row(backend, (split[0], at, split[1][at]), s, bare) for s in SETTINGS]
         about = about_model(model, backend.card)
     table = remedy_table(rows, len(at))
     stdout.print(table.rich())

@@ -7,7 +7,7 @@ from typing import Literal
 from fervid.config.options import Switch
 from fervid.config.section import Section, within
 
-FilterChoice = Literal["auto", "none", "gaussian", "median", "bilateral"]
+FilterChoice = Literal["auto", "none", "gaussian", "median", "bilateral", "deblock"]
 FilterSetName = Literal["tuned", "paper-table1", "paper-table3"]
 CamName = Literal["gradcam", "adaptive", "gradcam_fused", "adaptive_fused"]
 Detector = Literal["auto", "short", "full"]
@@ -19,7 +19,7 @@ class FilterConfig(Section):
     """How noise is filtered.
 
     Attributes:
-        filter: Filter for the face crops; auto chooses by the kind of noise, frame by frame.
+        filter: Filter for the face crops; auto chooses by the noise and blocking, frame by frame.
         filter_set: Strength of the filters: tuned to the measured level, or as in either table of
             the paper.
     """

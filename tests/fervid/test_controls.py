@@ -43,8 +43,8 @@ def test_switches_go_there_and_back(key, name):
 
 
 def test_filters_and_maps_are_taken_in_turn():
-    assert [pressed("f" * n).view.filter for n in range(6)] == [*FILTER_ORDER, "auto"]
-    assert FILTER_ORDER == ("auto", "none", "gaussian", "median", "bilateral")
+    assert [pressed("f" * n).view.filter for n in range(7)] == [*FILTER_ORDER, "auto"]
+    assert FILTER_ORDER == ("auto", "none", "gaussian", "median", "bilateral", "deblock")
     seen = [pressed("c" * n).view.cam for n in range(5)]
     assert set(seen) == set(CAM_ORDER)
     assert seen[0] == seen[4] == "adaptive"

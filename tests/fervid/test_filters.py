@@ -5,9 +5,16 @@ import pytest
 import skimage.data
 from numpy.lib.stride_tricks import sliding_window_view
 
-from fervid.corruptions import gaussian, salt_pepper
+from fervid.corruptions import gaussian, jpeg, salt_pepper
 from fervid.errors import ConfigError
-from fervid.filters import FILTERS, PAPER_CHOICE, choose_filter, get_filter
+from fervid.filters import (
+    BLOCKED,
+    FILTERS,
+    PAPER_CHOICE,
+    choose_filter,
+    filter_table,
+    get_filter,
+)
 from fervid.records import NOISE_KINDS, Noise
 
 
@@ -47,7 +54,7 @@ def bilateral_by_hand(image, size, sigma_colour, sigma_space):
 
 
 @pytest.mark.parametrize("family", FILTERS)
-@pytest.mark.parametrize("name", ["none", "gaussian", "median", "bilateral"])
+@pytest.mark.parametrize("name", FILTERS["tuned"])
 @pytest.mark.parametrize("shape", [(48, 48), (33, 50, 3)])
 def test_every_set_has_every_filter_and_keeps_shape_and_type(family, name, shape):
     image = rng(2).integers(0, 256, shape, np.uint8)
@@ -58,7 +65,7 @@ def test_every_set_has_every_filter_and_keeps_shape_and_type(family, name, shape
 
 
 @pytest.mark.parametrize("family", FILTERS)
-@pytest.mark.parametrize("name", ["none", "gaussian", "median", "bilateral"])
+@pytest.mark.parametrize("name", FILTERS["tuned"])
 def test_a_constant_picture_stays(family, name):
     image = np.full((20, 30), 77, np.uint8)
     np.testing.assert_array_equal(get_filter(name, family)(image, 0.2), image)
@@ -126,6 +133,36 @@ def test_the_choice_follows_the_kind(kind):
     noise = Noise(kind, np.zeros(3, np.float32), 0.0, np.zeros(3, np.float32))
     assert choose_filter(noise) == PAPER_CHOICE[kind]
     assert choose_filter(noise, dict.fromkeys(NOISE_KINDS, "median")) == "median"
+
+
+def seen(kind, blocking):
+    quality = np.array([blocking, 0.9, 0.9], np.float32)
+    return Noise(kind, np.zeros(3, np.float32), 0.0, quality)
+
+
+@pytest.mark.parametrize("kind", NOISE_KINDS)
+def test_blocks_are_smoothed_where_there_is_no_noise_to_filter(kind):
+    expected = "deblock" if kind == "clean" else PAPER_CHOICE[kind]
+    assert choose_filter(seen(kind, BLOCKED)) == expected
+    assert choose_filter(seen(kind, BLOCKED - 0.01)) == PAPER_CHOICE[kind]
+
+
+def test_the_papers_sets_know_no_remedy_and_the_card_may_refuse_it():
+    blocked = seen("clean", 1.0)
+    assert choose_filter(blocked, filter_table({})) == "deblock"
+    assert choose_filter(blocked, filter_table({"clean": "none"})) == "deblock"
+    assert choose_filter(blocked, filter_table({}, "paper-table3")) == "none"
+    assert choose_filter(blocked, filter_table({"blocked": "none"})) == "none"
+    assert choose_filter(blocked, filter_table({"blocked": "median"}, "paper-table1")) == "median"
+
+
+def test_deblocking_smooths_blocks_and_keeps_edges(camera):
+    coded = jpeg(camera, 10, rng())
+    found = get_filter("deblock")(coded, 0.0)
+    assert np.abs(found - bilateral_by_hand(coded, 5, 30, 1.5)).max() <= 1.5
+    assert rms(found, camera) < rms(coded, camera)
+    edge = np.repeat(np.array([[40, 200]], np.uint8), 12, 1).repeat(24, 0)
+    np.testing.assert_allclose(get_filter("deblock")(edge, 0.0), edge, atol=1)
 
 
 @pytest.mark.parametrize(("name", "family"), [("blur", "tuned"), ("median", "table9")])

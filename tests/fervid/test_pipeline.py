@@ -69,6 +69,27 @@ def test_the_cards_table_overrides_the_papers(portrait):
     assert process(RunConfig(("x",)), noisy, 1, backend)[0].filter_name == "none"
 
 
+class OneFace:
+    """Stands in for the detector: one face of a given size in every frame."""
+
+    def __init__(self, px):
+        self.px = px
+
+    def detect(self, bgr, noise, search):
+        box = np.array([[100, 100, 100 + self.px, 100 + self.px]], np.float32)
+        one = (np.ones(1, np.float32), np.zeros((1, 2, 2), np.float32), np.zeros(1, np.int64))
+        return Faces(box, *one)
+
+
+@pytest.mark.parametrize(("px", "expected"), [(40, "deblock"), (80, "none")])
+def test_small_faces_in_blocks_are_smoothed(portrait, px, expected):
+    coded = corruptions.jpeg(portrait, 5, np.random.default_rng(0))
+    with Pipeline(RunConfig(("x",)), FakeBackend(), OneFace(px)) as pipeline:
+        result = pipeline.process(Frame(0, 0.0, coded))
+    assert result.noise.quality[0] > 0.5
+    assert (result.noise.kind, result.filter_name) == ("clean", expected)
+
+
 def test_no_face_is_a_normal_value():
     backend = FakeBackend()
     sky = np.full((240, 320, 3), 180, np.uint8)
