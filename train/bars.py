@@ -106,16 +106,22 @@ def _faults(results: Results) -> Iterator[Bar]:
 
 
 def _frames(results: Results) -> Iterator[Bar]:
-    if "evaluate" not in results:
+    small = noisy(results, "evaluate")
+    if small is None:
         return
     known = results.get("frames", {"cells": ()})["cells"]
-    cells = [c for c in known if c["face_px"] >= 96 and c["found"]]
+    cells = [c for c in known if c["face_px"] >= 96]
     for title, names in (("clean", {"clean"}), ("nine settings", {s.name for s in NOISY})):
         some = [c for c in cells if c["setting"] in names]
-        weights = [c["found"] * c["faces"] for c in some]
-        lost = [c["accuracy_thumbnail"] - c["accuracy_found"] for c in some]
-        points = 100 * float(np.average(lost, weights=weights)) if some else None
+        found = [c for c in some if c["found"]]
+        weights = [c["found"] * c["faces"] for c in found]
+        lost = [c["accuracy_thumbnail"] - c["accuracy_found"] for c in found]
+        points = 100 * float(np.average(lost, weights=weights)) if found else None
         yield Bar(f"in frame, faces found of 96 px and more, {title}: points lost", points, 3, 1)
+        lost = [small[c["setting"]]["accuracy"] - c["accuracy"] for c in some]
+        points = 100 * float(np.mean(lost)) if some else None
+        what = f"in frame, all of 96 px and more, one not found being wrong, {title}: points lost"
+        yield Bar(what, points, 3, 1)
 
 
 def _maps(results: Results) -> Iterator[Bar]:

@@ -60,9 +60,38 @@ def test_bars_are_differences_of_the_files():
     assert not any(what.startswith("same budget") for what in said)
     shown = f"{SHOWN_CAM} beats mean face, blob, random (1: yes)"
     assert said[shown][1] == "not measured"
-    assert sum(row[1] == "not measured" for row in said.values()) == 3  # and in frame, twice
+    assert sum(row[1] == "not measured" for row in said.values()) == 5  # and in frame, four times
     maps = {"splits": {"private": {"better_than_all": {SHOWN_CAM: True}}}}
     assert {row[0]: row for row in bar_table(known | {"maps": maps}).rows}[shown][-1] == "aim met"
+
+
+def cell(setting, px, found, accuracy, accuracy_found, thumbnail):
+    return {
+        "setting": setting,
+        "face_px": px,
+        "faces": 10,
+        "found": found,
+        "accuracy": accuracy,
+        "accuracy_found": accuracy_found,
+        "accuracy_thumbnail": thumbnail,
+    }
+
+
+def test_faces_in_frames_are_counted_with_and_without_those_not_found():
+    cells = [
+        cell("clean", 48, 0.1, 0.0, 0.0, 1.0),  # too small
+        cell("clean", 96, 0.5, 0.3, 0.60, 0.70),
+        cell("clean", 240, 1.0, 0.7, 0.70, 0.74),
+        cell("gaussian 0.2", 96, 0.0, 0.0, None, None),
+    ]
+    known = {"evaluate": results(0.70, 0.60, 0.1), "frames": {"cells": cells}}
+    said = {row[0]: row[1] for row in bar_table(known).rows}
+    least = "in frame, faces found of 96 px and more"
+    assert said[f"{least}, clean: points lost"] == "6.0"  # (5 * 10 + 10 * 4) / 15
+    assert said[f"{least}, nine settings: points lost"] == "not measured"
+    all_ = "in frame, all of 96 px and more, one not found being wrong"
+    assert said[f"{all_}, clean: points lost"] == "20.0"  # 70 less the mean of 30 and 70
+    assert said[f"{all_}, nine settings: points lost"] == "60.0"
 
 
 def arms(accuracy, dc, snr):
