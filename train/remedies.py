@@ -2,7 +2,8 @@
 
 The run time measures the three in every frame (`Noise.quality`). Each remedy here is tried on
 PublicTest's pictures with that fault, and on clean ones, against doing nothing: the same path, the
-same network. A remedy belongs into the filter table only if it helps where the fault is.
+same network. A remedy belongs into the filter table only if it helps where the fault is; deblocking
+is there, and "without" is without it.
 """
 
 import dataclasses
