@@ -16,6 +16,7 @@ import fervid
 from fervid import corruptions
 from fervid.backends import Backend
 from fervid.records import CAM_NAMES, F32, Faces, Frame, ModelOutput, Noise
+from fervid.search import FaceSearch
 from tests.bench.flicker_metrics import Maps, flicker, lag_s, settled, shown
 from tests.bench.flicker_report import markdown
 from train import in_frame
@@ -57,7 +58,9 @@ class Known:
         eyes = box[:2] + (box[2:] - box[:2]) * np.array([[0.3, 0.4], [0.7, 0.4]], np.float32)
         self._faces = Faces(box[None], np.ones(1, np.float32), eyes[None], np.array([-1]))
 
-    def detect(self, bgr: np.ndarray, noise: Noise | None = None) -> Faces:
+    def detect(
+        self, bgr: np.ndarray, noise: Noise | None = None, search: FaceSearch | None = None
+    ) -> Faces:
         return self._faces
 
     def close(self) -> None:

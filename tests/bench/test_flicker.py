@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from fervid.config import ExplainConfig
-from tests.bench.flicker import RATE
+from fervid.records import Frame
+from tests.backends import FakeBackend
+from tests.bench.flicker import RATE, Known, record
 from tests.bench.flicker_metrics import Maps, flicker, lag_s, settled, shown
 from tests.bench.flicker_report import markdown
 
@@ -21,6 +23,15 @@ def still_then_another(noise=0.0, seconds=2.0, seed=0):
     clean = np.stack([hill(1, 1)] * n + [hill(4, 4)] * n)
     cams = clean * (1 + noise * rng.standard_normal(clean.shape).astype(np.float32))
     return Maps(cams.clip(0), np.arange(2 * n) / RATE, np.zeros(2 * n, np.int64), n)
+
+
+def test_maps_are_recorded_where_the_face_is_known_to_be():
+    grey = np.full((120, 160, 3), 118, np.uint8)
+    frames = [Frame(i, i / RATE, grey) for i in range(3)]
+    maps = record(FakeBackend(), frames, Known(np.array([40, 30, 90, 80], np.float32)))
+    assert maps.cams.shape[0] == 3
+    assert maps.times_s.tolist() == [0, 1 / RATE, 2 / RATE]
+    assert maps.ids.tolist() == [0, 0, 0]
 
 
 def test_the_settled_parts_are_the_last_second_of_each_stretch():
