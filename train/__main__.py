@@ -73,7 +73,7 @@ def fit(  # noqa: PLR0913  a command line has many options
 
 @app.command
 def release(
-    recipe: str, out: Path, *, data: Path, runs: Path | None = None, images: int = 600
+    recipe: str, out: Path, *, data: Path, runs: Path | None = None, images: int | None = None
 ) -> None:
     """Write a run's network as fp16 weights, with filters and temperature chosen on PublicTest.
 
@@ -82,7 +82,7 @@ def release(
         out: the .safetensors file to write.
         data: FER2013: the zip, the unpacked folder or the CSV.
         runs: folder of the resume files.
-        images: images of PublicTest that are used.
+        images: images of PublicTest that are used; all unless given.
     """
     from train.data import load_fer2013
     from train.recipe import load_recipe
@@ -91,6 +91,23 @@ def release(
     plan = load_recipe(recipe)
     resume = (runs or _runs()) / plan.name / "resume.pt"
     run(plan, resume, load_fer2013(data), out, images)
+    written([out])
+
+
+@app.command
+def calibrate(model: Path, out: Path, *, data: Path, images: int | None = None) -> None:
+    """Choose filters, temperature and threshold of released weights anew, on PublicTest.
+
+    Args:
+        model: a .safetensors file with a card.
+        out: the .safetensors file to write, of the same weights.
+        data: FER2013: the zip, the unpacked folder or the CSV.
+        images: images of PublicTest that are used; all unless given.
+    """
+    from train.data import load_fer2013
+    from train.release import calibrate as run
+
+    run(model, load_fer2013(data), out, images)
     written([out])
 
 

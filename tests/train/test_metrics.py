@@ -271,6 +271,20 @@ def test_a_condition_that_does_not_vary_is_left_at_0():
     assert found[1] == found[2] == 0
 
 
+def test_confidences_are_made_true_even_where_the_other_classes_are_not():
+    """A network taught by soft answers: it evens out the classes that it rejects."""
+    logits, labels, _, _ = logits_at((0.0, 0, 0), 50_000)
+    order = np.argsort(-logits, 1)
+    sorted_ = np.take_along_axis(logits, order, 1)
+    rest = np.log(np.exp(sorted_[:, 1:]).sum(1, keepdims=True))  # keeps the first's probability
+    evened = 0.3 * sorted_[:, 1:]
+    evened += rest - np.log(np.exp(evened).sum(1, keepdims=True))
+    bent = np.concatenate([sorted_[:, :1], evened], 1).astype(np.float32)
+    nothing = np.zeros(len(labels), np.float32)
+    places = (order == labels[:, None]).argmax(1)
+    assert fit_temperature(bent, places, nothing, nothing)[0] == pytest.approx(0, abs=0.02)
+
+
 def test_mean_nll_by_hand():
     p = np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)
     assert mean_nll(p, np.array([0, 0])) == pytest.approx((np.log(2) + np.log(4)) / 2)

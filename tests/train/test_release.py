@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from fervid.card import ModelCard
+from fervid.checkpoint import load_model, save_model
+from fervid.network import ExpressionNet
+from train.choices import Answers, calibrated_card, preferred
 from train.data import CLASSES
-from train.release import Answers, calibrated_card, preferred
+from train.release import calibrate
 
 
 def flags(n_right, n=400):
@@ -44,3 +48,18 @@ def test_the_threshold_leaves_a_fifth_of_the_answers_in_doubt():
     sure = p.max(1) >= card.uncertain_below
     assert sure.mean() == pytest.approx(0.8, abs=0.04)
     assert (p.argmax(1) == labels)[sure].mean() > (p.argmax(1) == labels)[~sure].mean() + 0.2
+
+
+def test_weights_stay_and_the_card_is_chosen_anew(tmp_path):
+    rng = np.random.default_rng(2)
+    split = rng.integers(0, 256, (6, 48, 48), np.uint8), np.arange(6)
+    old = ModelCard("test", CLASSES, 48, temperature=(5.0, 0.0, 0.0), uncertain_below=0.9)
+    save_model(ExpressionNet.from_card(old), old, tmp_path / "old.safetensors")
+    data = {"public": split}  # nothing else is looked at
+    new = calibrate(tmp_path / "old.safetensors", data, tmp_path / "new.safetensors", 4)
+    before, after = (load_file(tmp_path / f"{name}.safetensors") for name in ("old", "new"))
+    assert before.keys() == after.keys()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    assert load_model(tmp_path / "new.safetensors")[1] == new.replace(precision="float16")
+    assert new.temperature[0] < 5
+    assert set(new.filters) == {"clean", "gaussian", "salt_pepper", "speckle"}
