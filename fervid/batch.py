@@ -49,6 +49,7 @@ class Prepared:
         eta: float32 (N,), noise left in each crop.
         dropped: frames lost before it.
         watch: times its stages.
+        maps: whether new heatmaps are wanted.
     """
 
     frame: Frame
@@ -61,6 +62,7 @@ class Prepared:
     eta: F32
     dropped: int
     watch: Stopwatch
+    maps: bool = True
 
 
 class Network:
@@ -123,7 +125,11 @@ def _run(backend: Backend, frames: Sequence[Prepared]) -> Iterator[ModelOutput]:
     images = np.concatenate([frame.images for frame in frames])
     eta = np.concatenate([frame.eta for frame in frames])
     target = np.repeat(np.array([frame.view.target for frame in frames], np.int64), counts)
-    out = backend.run(images, eta, target)
+    spared = getattr(backend, "spares_maps", False) and not any(frame.maps for frame in frames)
+    if spared:
+        out = backend.run(images, eta, target, maps=False)  # type: ignore[call-arg]
+    else:
+        out = backend.run(images, eta, target)
     cuts = np.cumsum(counts)[:-1]
     parts = (np.split(array, cuts) for array in (out.logits, out.maps, out.cams))
     return iter([ModelOutput(*arrays) for arrays in zip(*parts, strict=True)])

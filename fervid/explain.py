@@ -10,6 +10,7 @@ is 1 s for a heatmap, 3 s for its range and 2.5 s for probabilities.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -82,6 +83,13 @@ class TrackAverage:
             self._tracks[track_id] = _Memory(out[k].copy(), time_s, before)
         return out
 
+    def last(self, track_id: int, time_s: float) -> F32 | None:
+        """The average of a track as it was last; None where it is forgotten."""
+        found = self._tracks.get(track_id)
+        if found is None or not 0 <= time_s - found.seen_s <= self._memory_s:
+            return None
+        return found.value
+
 
 class ProbabilityStream(TrackAverage):
     """Smooths probabilities float32 (N, K) per track; each result sums to 1 as its input does."""
@@ -104,6 +112,25 @@ class HeatmapStream:
     def __init__(self, time_constant_s: float = DEFAULT_S, memory_s: float = MEMORY_S) -> None:
         self._maps = TrackAverage(time_constant_s, memory_s)
         self._ranges = TrackAverage(time_constant_s * SCALE_SLOWER, memory_s)
+        self._held = TrackAverage(0.0, memory_s)  # what was shown last
+        self._cells = (1, 1)
+
+    def held(self, track_ids: NDArray[np.int64], time_s: float) -> F32:
+        """The heatmaps that these faces had last, as where no new ones were made; 0 without any.
+
+        Args:
+            track_ids: int64 (N,).
+            time_s: of the frame.
+
+        Returns:
+            float32 (N, h, w), 0-1.
+        """
+        out = np.zeros((len(track_ids), *self._cells), np.float32)
+        for k, track_id in enumerate(track_ids.tolist()):
+            last = self._held.last(track_id, time_s)
+            if last is not None and last.shape == self._cells:
+                out[k] = last
+        return out
 
     def update(self, cams: F32, track_ids: NDArray[np.int64], time_s: float) -> F32:
         """Heatmaps of these faces.
@@ -125,7 +152,45 @@ class HeatmapStream:
         low, high = self._ranges.update(ends, track_ids, time_s).T[:, :, None, None]  # (N, 1, 1)
         span = np.maximum(high - low, MIN_CONTRAST * np.abs(high))
         heat = (smooth - low) / np.maximum(span, LEAST_SPAN)
-        return np.asarray(heat.clip(0, 1), np.float32)
+        self._cells = heat.shape[1:]
+        return self._held.update(heat.clip(0, 1), track_ids, time_s)
+
+
+class MapBudget:
+    """Decides which frames get new heatmaps: one of so many, and those in which something is new.
+
+    Frames may be asked about before those before them are known, so a map may come a frame or two
+    after the change that it is for.
+
+    Args:
+        every: one frame of so many; 0: only where a face is new or its label has changed.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._labels: dict[int, str] = {}
+        self._due, self._frames = False, 0
+
+    def wants(self, track_ids: NDArray[np.int64]) -> bool:
+        """Whether the next frame gets new heatmaps.
+
+        Args:
+            track_ids: int64 (N,), of its faces; negative for one that is not followed.
+        """
+        turn = self._every and self._frames % self._every == 0
+        self._frames += 1
+        if self._due or turn:
+            self._due = False
+            return True
+        return any(track_id not in self._labels for track_id in track_ids.tolist())
+
+    def saw(self, track_ids: NDArray[np.int64], labels: Sequence[str]) -> None:
+        """Note a frame's labels, one a face."""
+        ids = track_ids.tolist()
+        known = self._labels
+        changed = (known.get(i, label) != label for i, label in zip(ids, labels, strict=True))
+        self._due = any(changed) or self._due
+        self._labels = {i: label for i, label in zip(ids, labels, strict=True) if i >= 0}
 
 
 def map_note(cam: str, target: str) -> str:

@@ -77,7 +77,10 @@ class Lane:
             self._viewer = parts.enter_context(self._open_viewer(news))
             own = parts.enter_context(session.outputs.sinks(target, self._header))
             self._drawn = any(sink.wants_pixels for sink in (*own, *session.sinks))
-            self._pipeline = parts.enter_context(Pipeline(session.config, session.backend))
+            seen = (self._drawn and session.config.explain.heatmap) or self._viewer.wants_pixels
+            self._pipeline = parts.enter_context(
+                Pipeline(session.config, session.backend, maps=seen or bool(session.sinks))
+            )
             self._frames = parts.enter_context(Prefetch(self._source, news=news))
             write = partial(session.deliver, target, own)
             limit = session.config.output.queue_mb * MB

@@ -19,7 +19,7 @@ from fervid.batch import Prepared, Stopwatch, infer
 from fervid.config import LabelConfig, RunConfig
 from fervid.controls import View
 from fervid.crops import crop_boxes, crop_faces, longer_sides, residual_noise
-from fervid.explain import HeatmapStream, ProbabilityStream, aligned
+from fervid.explain import HeatmapStream, MapBudget, ProbabilityStream, aligned
 from fervid.faces import FaceDetector
 from fervid.filters import FilterName, choose_filter, filter_table, get_filter
 from fervid.frames import Footage, open_frames
@@ -42,6 +42,8 @@ class Pipeline:
         backend: the network; None opens the model that `config` names, or fervid's own.
         detector: None opens the one that `config` names.
         clock: seconds, for the timings.
+        maps: whether anybody looks at heatmaps; without, they stay 0 where the network can spare
+            itself the work.
 
     Raises:
         ModelError: a model cannot be opened.
@@ -53,7 +55,9 @@ class Pipeline:
         backend: Backend | None = None,
         detector: FaceDetector | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        maps: bool = True,
     ) -> None:
+        self._looked_at = maps
         self._config = config = config or RunConfig()
         model, faces, cores = config.model, config.faces, config.cores
         with ExitStack() as opened:
@@ -81,6 +85,7 @@ class Pipeline:
         self._tracker = FaceTracker()
         self._probabilities = ProbabilityStream(self._config.labels.smooth_s)
         self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)
+        self._budget = MapBudget(self._config.explain.map_every)
         self._view = View.of(self._config)
         self._last: tuple[Frame, Noise, Faces] | None = None
         self._run_now = object()
@@ -172,7 +177,8 @@ class Pipeline:
             faces = largest(found, self._config.faces.max_faces)
             faces = self._tracker.update(faces, frame.time_s, frame.bgr)
         self._last = frame, noise, faces
-        return self._prepare(watch, view or View.of(self._config), dropped)
+        maps = self._looked_at and self._budget.wants(faces.track_ids)
+        return self._prepare(watch, view or View.of(self._config), dropped, maps)
 
     def again(self, view: View) -> FrameResult:
         """The last frame's result as it would be with another view; it takes the last one's place.
@@ -183,18 +189,19 @@ class Pipeline:
         prepared = self._prepare(Stopwatch(self._clock), view, 0)
         return self.conclude(prepared, infer(self._backend, [prepared])[0])
 
-    def _prepare(self, watch: Stopwatch, view: View, dropped: int) -> Prepared:
+    def _prepare(self, watch: Stopwatch, view: View, dropped: int, maps: bool = True) -> Prepared:
         """Filter and crop the faces of the last frame."""
         if self._last is None:
             raise ValueError("There is no frame to analyse again.")
         frame, noise, faces = self._last
         if (view.cam, view.target) != (self._view.cam, self._view.target):  # no blend of two maps
             self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)
+            maps = self._looked_at
         self._view = view
         name = self._filter_name(noise, faces)
         with watch.stage("crops"):
             images, crops, eta = self._crop(frame, faces, noise, name)
-        return Prepared(frame, noise, faces, view, name, images, crops, eta, dropped, watch)
+        return Prepared(frame, noise, faces, view, name, images, crops, eta, dropped, watch, maps)
 
     def conclude(self, prepared: Prepared, output: ModelOutput) -> FrameResult:
         """The second half of `process`: what the network's output means.
@@ -207,11 +214,10 @@ class Pipeline:
         with watch.stage("explain"):
             raw = calibrate(output.logits, prepared.eta, prepared.crops, self._card)
             smoothed = self._probabilities.update(raw, faces.track_ids, frame.time_s)
-            cams = output.cams[:, CAM_NAMES.index(view.cam)]
-            heatmaps = aligned(
-                self._heatmaps.update(cams, faces.track_ids, frame.time_s), self._card.input_px
-            )
+            heatmaps = self._heat(output, prepared)
             reasons = doubts(smoothed, faces, prepared.crops, self._labels(), self._card)
+        labels = tuple(self._card.classes[k] for k in smoothed.argmax(1))
+        self._budget.saw(faces.track_ids, labels)
         return FrameResult(
             index=frame.index,
             time_s=frame.time_s,
@@ -222,7 +228,7 @@ class Pipeline:
             classes=self._card.classes,
             probabilities=raw,
             smoothed=smoothed,
-            labels=tuple(self._card.classes[k] for k in smoothed.argmax(1)),
+            labels=labels,
             uncertain=np.array([bool(r) for r in reasons], np.bool_),
             reasons=reasons,
             heatmaps=heatmaps,
@@ -233,6 +239,16 @@ class Pipeline:
             cam=view.cam,
             target=self._card.classes[view.target] if view.target >= 0 else "",
         )
+
+    def _heat(self, output: ModelOutput, prepared: Prepared) -> F32:
+        """Heatmaps (N, S, S) of a frame: new ones, or those that its faces had last."""
+        ids, time_s = prepared.faces.track_ids, prepared.frame.time_s
+        if output.cams.size or not len(ids):
+            cams = output.cams[:, CAM_NAMES.index(prepared.view.cam)]
+            heat = self._heatmaps.update(cams, ids, time_s)
+        else:
+            heat = self._heatmaps.held(ids, time_s)
+        return aligned(heat, self._card.input_px)
 
     def _labels(self) -> LabelConfig:
         return self._config.labels

@@ -146,7 +146,8 @@ class ModelOutput:
     Attributes:
         logits: float32 (N, K), before the card's temperature.
         maps: float32 (N, K, h, w), layer4 class maps with `logits = mean(maps) + bias`.
-        cams: float32 (N, 4, h3, w3), the maps of the target class in the order of CAM_NAMES.
+        cams: float32 (N, 4, h3, w3), the maps of the target class in the order of CAM_NAMES;
+            (N, 4, 0, 0) where nobody asked for them.
     """
 
     logits: F32
@@ -158,6 +159,11 @@ class ModelOutput:
         _check("ModelOutput.logits", self.logits, np.float32, (n, k))
         _check("ModelOutput.maps", self.maps, np.float32, (n, k, None, None))
         _check("ModelOutput.cams", self.cams, np.float32, (n, len(CAM_NAMES), None, None))
+
+
+def no_cams(n: int) -> F32:
+    """What `ModelOutput.cams` is for n faces where nobody asked for maps."""
+    return np.zeros((n, len(CAM_NAMES), 0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +195,8 @@ class FrameResult:
         labels: N class names, the most probable of `smoothed`.
         uncertain: bool (N,).
         reasons: N tuples of reasons for `uncertain`: "confidence", "small", "blurred", "dark".
-        heatmaps: float32 (N, h, w), 0-1, smoothed per track, of the region `crop_boxes`.
+        heatmaps: float32 (N, h, w), 0-1, smoothed per track, of the region `crop_boxes`; 0 where
+            none was ever made.
         crop_boxes: float32 (N, 4), the part of the frame that the network saw.
         timings: per stage.
         dropped: frames lost before this one since the last result.

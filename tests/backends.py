@@ -3,7 +3,7 @@
 import numpy as np
 
 from fervid.card import ModelCard
-from fervid.records import ModelOutput
+from fervid.records import ModelOutput, no_cams
 
 
 class FakeBackend:
@@ -31,3 +31,18 @@ class FakeBackend:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class Sparing(FakeBackend):
+    """A backend that can leave maps out, and notes when it did."""
+
+    spares_maps = True
+
+    def __init__(self):
+        super().__init__()
+        self.made = []
+
+    def run(self, images, eta, target, maps=True):
+        self.made.append(maps)
+        out = super().run(images, eta, target)
+        return out if maps else ModelOutput(out.logits, out.maps, no_cams(len(images)))

@@ -39,6 +39,9 @@ class Backend(Protocol):
             images: (N, 3, S, S), luma three times, normalised by the card.
             eta: (N,), RMS noise left in each crop, 0-1 scale.
             target: (N,), class whose heatmaps are wanted; -1 for the most probable one.
+
+        A backend with an attribute `spares_maps` that is true takes `maps=False` too, and then
+        leaves out `ModelOutput.cams`.
         """
 
     def close(self) -> None:

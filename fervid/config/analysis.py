@@ -66,11 +66,14 @@ class ExplainConfig(Section):
     Attributes:
         cam: Kind of heatmap: Grad-CAM or adaptive CAM, of the last layer or fused over two.
         heatmap: Draw the heatmap into the video.
+        map_every: Make new heatmaps in one frame of so many, and where a face is new or its label
+            has changed; 0: there alone. They cost two fifths of the network's time.
         heatmap_smooth_s: Seconds over which a heatmap is smoothed; 0 is none.
     """
 
     cam: CamName = "adaptive"
     heatmap: Switch = True
+    map_every: int = within(1, 0)
     # The longest of those tried at which a map follows another face within .25 s at 30 frames a
     # second, the worst pair of faces included (docs/results/flicker.md).
     heatmap_smooth_s: float = within(0.2, 0)

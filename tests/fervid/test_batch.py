@@ -1,5 +1,6 @@
 """Faces of several frames in one call of the network."""
 
+import dataclasses
 from contextlib import closing
 
 import numpy as np
@@ -12,7 +13,7 @@ from fervid.controls import View
 from fervid.errors import ModelLoadError
 from fervid.faces import FaceDetector
 from tests import clips
-from tests.backends import FakeBackend
+from tests.backends import FakeBackend, Sparing
 from tests.places import DEFAULT_MODEL
 
 
@@ -68,6 +69,20 @@ def test_the_real_network_says_the_same_of_a_face_in_any_company(frames):
             )
 
 
+def test_maps_are_left_out_where_no_frame_wants_them(frames):
+    without = [dataclasses.replace(frame, maps=False) for frame in frames]
+    with closing(fervid.open_backend(DEFAULT_MODEL)) as backend:
+        every, none = infer(backend, frames), infer(backend, without)
+        some = infer(backend, [without[0], frames[1]])
+    for full, bare in zip(every, none, strict=True):
+        np.testing.assert_allclose(bare.logits, full.logits, rtol=1e-4, atol=1e-4)
+        assert bare.maps.shape == full.maps.shape
+        assert bare.cams.size == 0
+    assert all(output.cams.size for output in some)  # one call, and one of the two wants them
+    (fake,) = infer(FakeBackend(), without[:1])  # it knows of no such choice
+    assert fake.cams.size
+
+
 @pytest.fixture
 def pair(tmp_path, portrait):
     pictures = [np.roll(portrait, n, axis=1) for n in range(6)]
@@ -75,6 +90,16 @@ def pair(tmp_path, portrait):
         clips.clip(tmp_path / f"{name}.mp4", pictures=shown, size=(320, 240))
         for name, shown in (("a", pictures), ("b", pictures[::-1]))
     ]
+
+
+def test_rows_alone_need_no_maps_and_pictures_do(tmp_path, pair):
+    for output, wanted in (
+        (fervid.OutputConfig(jsonl=tmp_path / "rows.jsonl"), {False}),
+        (fervid.OutputConfig(video=tmp_path / "seen.mp4"), {True}),
+    ):
+        backend = Sparing()
+        fervid.analyse(pair[0], config=fervid.RunConfig(output=output), backend=backend)
+        assert set(backend.made) == wanted
 
 
 class Kept:

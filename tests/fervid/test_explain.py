@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fervid.config import ExplainConfig, LabelConfig
-from fervid.explain import FORGOTTEN, HeatmapStream, ProbabilityStream, TrackAverage, map_note
+from fervid.explain import (
+    FORGOTTEN,
+    HeatmapStream,
+    MapBudget,
+    ProbabilityStream,
+    TrackAverage,
+    map_note,
+)
 from fervid.tracks import MEMORY_S
 
 
@@ -97,6 +104,45 @@ def test_no_faces_and_finite_memory():
     assert len(stream._tracks) == 0
     heat = HeatmapStream().update(np.zeros((0, 6, 6), np.float32), ids(), 0.0)
     assert heat.shape == (0, 6, 6)
+
+
+def test_a_face_keeps_its_heatmap_where_no_new_one_is_made():
+    stream, rng = HeatmapStream(memory_s=1.0), np.random.default_rng(0)
+    assert stream.held(ids(3), 0.0).tolist() == [[[0.0]]]  # none yet
+    shown = stream.update(blob(rng), ids(3), 0.1)
+    both = stream.held(ids(3, 4), 0.2)
+    np.testing.assert_array_equal(both[0], shown[0])
+    assert not both[1].any()
+    assert not stream.held(ids(3), 1.2).any()  # forgotten
+
+
+@pytest.mark.parametrize(
+    ("every", "wanted"), [(1, [1] * 7), (3, [1, 0, 0, 1, 0, 0, 1]), (0, [1, 0, 0, 0, 0, 0, 0])]
+)
+def test_heatmaps_are_made_as_often_as_asked(every, wanted):
+    budget, found = MapBudget(every), []
+    for _ in wanted:
+        found.append(budget.wants(ids(0)))
+        budget.saw(ids(0), ["happy"])
+    assert found == [bool(w) for w in wanted]
+
+
+def test_a_new_face_and_a_changed_label_get_heatmaps():
+    budget = MapBudget(0)
+    steps = [
+        (ids(0), ["sad"], True),
+        (ids(0), ["sad"], False),
+        (ids(0, 1), ["sad", "sad"], True),  # a second face
+        (ids(0, 1), ["sad", "fear"], False),
+        (ids(0, 1), ["sad", "fear"], True),  # of the change just seen
+        (ids(0, 1), ["sad", "fear"], False),
+        (ids(), [], False),
+        (ids(0), ["sad"], True),  # it was away
+        (ids(-1), ["sad"], True),  # nobody knows whose it is
+    ]
+    for track_ids, labels, wanted in steps:
+        assert budget.wants(track_ids) is wanted
+        budget.saw(track_ids, labels)
 
 
 def test_negative_time_constants_are_refused():

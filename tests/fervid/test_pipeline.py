@@ -10,7 +10,7 @@ from fervid.config import ExplainConfig, FaceConfig, FilterConfig, RunConfig
 from fervid.faces import FaceDetector
 from fervid.pipeline import Pipeline, largest
 from fervid.records import Faces, Frame
-from tests.backends import FakeBackend
+from tests.backends import FakeBackend, Sparing
 
 STAGES = ["noise", "faces", "crops", "network", "explain"]
 
@@ -88,6 +88,26 @@ def test_small_faces_in_blocks_are_smoothed(portrait, px, expected):
         result = pipeline.process(Frame(0, 0.0, coded))
     assert result.noise.quality[0] > 0.5
     assert (result.noise.kind, result.filter_name) == ("clean", expected)
+
+
+def test_heatmaps_are_held_between_those_that_are_made(portrait):
+    config = RunConfig(explain=ExplainConfig(map_every=3))
+    backend = Sparing()
+    first, second, third, fourth = process(config, portrait, 4, backend)
+    assert backend.made == [True, False, False, True]
+    np.testing.assert_array_equal(second.heatmaps, first.heatmaps)
+    np.testing.assert_array_equal(third.heatmaps, first.heatmaps)
+    assert first.heatmaps.any()
+    assert fourth.heatmaps.any()
+
+
+def test_nobody_looks_and_no_heatmap_is_made(portrait):
+    backend = Sparing()
+    with Pipeline(RunConfig(), backend, maps=False) as pipeline:
+        result = pipeline.process(Frame(0, 0.0, portrait))
+    assert backend.made == [False]
+    assert result.heatmaps.shape == (1, 48, 48)
+    assert not result.heatmaps.any()
 
 
 def test_no_face_is_a_normal_value():
