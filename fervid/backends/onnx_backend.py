@@ -1,7 +1,7 @@
 """The network on ONNX Runtime: on the CPU, on CUDA or on TensorRT."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from fervid.backends.providers import (
     start_problem,
     tensorrt_options,
 )
+from fervid.backends.pruned import pruned
 from fervid.card import CARD_KEY, ModelCard
 from fervid.errors import BackendMissing, CardError, ModelLoadError
 from fervid.records import ModelOutput, no_cams
@@ -57,7 +58,6 @@ class OnnxBackend:
 
     # A call of few faces fills one core: with two, 640x360 goes from 65 to 74 frames a second.
     at_once = 2
-    spares_maps = True
 
     def __init__(
         self, path: Path, device: str = "auto", threads: int = 0, spin: bool = False
@@ -66,9 +66,10 @@ class OnnxBackend:
         if device not in ("auto", "cpu"):
             _check_installed(device)
         ort.disable_telemetry_events()  # Windows; elsewhere fervid/__init__.py has done it
+        self._model = path.read_bytes()
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
-                path.read_bytes(), options, providers=list(PROVIDERS["cpu"])
+                self._model, options, providers=list(PROVIDERS["cpu"])
             )
         except Exception as error:
             raise ModelLoadError(
@@ -79,6 +80,9 @@ class OnnxBackend:
         self.device = automatic(self.card.precision) if device == "auto" else device
         if self.device != "cpu":
             self._session = _start(self.device, path, self.card, options)
+        self._options, self._opening = options, Lock()
+        self._bare: ort.InferenceSession | None = None
+        self.spares_maps = self.device == "cpu"  # a GPU makes them in no time worth a second graph
 
     def _read_card(self) -> ModelCard:
         """The card in the file; the outputs must be those of the network's contract."""
@@ -105,41 +109,47 @@ class OnnxBackend:
         target: NDArray[np.int64],
         maps: bool = True,
     ) -> ModelOutput:
-        """Run one batch; see `Backend.run`. Without `maps` the graph leaves out what makes cams."""
+        """Run one batch; see `Backend.run`. Without `maps` a graph runs that lacks the cams."""
         if self._session is None:
             raise ModelLoadError("The model was closed and cannot run any more.")
         feeds: dict[str, NDArray[Any]] = {"images": images, "eta": eta, "target": target}
-        names = OUTPUTS if maps else OUTPUTS[:2]
+        if not maps:
+            bare = self._bare_session()
+            feeds = {name.name: feeds[name.name] for name in bare.get_inputs()}
+            logits, class_maps = bare.run(OUTPUTS[:2], feeds)
+            return ModelOutput(logits, class_maps, no_cams(len(images)))
         if self.device == "cpu":
-            found = self._session.run(names, feeds)
-        else:
-            found = run_bound(self._session, feeds, "cuda", names)
-        return ModelOutput(*found, *([] if maps else [no_cams(len(images))]))
+            return ModelOutput(*self._session.run(OUTPUTS, feeds))
+        return ModelOutput(*run_bound(self._session, feeds, "cuda"))
+
+    def _bare_session(self) -> ort.InferenceSession:
+        """The session without heatmaps, which is opened when it is first wanted."""
+        with self._opening:
+            if self._bare is None:
+                model = pruned(self._model, OUTPUTS[:2])
+                self._bare = ort.InferenceSession(model, self._options, providers=PROVIDERS["cpu"])
+            return self._bare
 
     def close(self) -> None:
-        """Release the session."""
-        self._session = None
+        """Release the sessions."""
+        self._session = self._bare = None
 
 
 def run_bound(
-    session: ort.InferenceSession,
-    feeds: dict[str, NDArray[Any]],
-    memory: str,
-    names: Sequence[str] = OUTPUTS,
+    session: ort.InferenceSession, feeds: dict[str, NDArray[Any]], memory: str
 ) -> list[NDArray[np.float32]]:
-    """Run with inputs and outputs in a device's memory; returns the outputs, copied back.
+    """Run with inputs and outputs in a device's memory; returns OUTPUTS, copied back.
 
     Args:
         session: an open session.
         feeds: input name -> array.
         memory: "cuda" or "cpu".
-        names: of the outputs that are wanted.
     """
     binding = session.io_binding()
     for name, value in feeds.items():
         there = ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value), memory, 0)
         binding.bind_ortvalue_input(name, there)
-    for name in names:
+    for name in OUTPUTS:
         binding.bind_output(name, memory)
     session.run_with_iobinding(binding)
     found: list[NDArray[np.float32]] = binding.copy_outputs_to_cpu()

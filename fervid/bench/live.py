@@ -94,7 +94,7 @@ class Arrivals:
         clock: Callable[[], float] = time.perf_counter,
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
-        self.wants_pixels = wants_pixels
+        self.wants_pixels = self.wants_maps = wants_pixels
         self.seen: list[tuple[int, float]] = []  # index of the frame, seconds
         self.faces = 0
         self.first_cpu_s = 0.0

@@ -59,7 +59,8 @@ class Sink(Protocol):
     """An output of one run over one source.
 
     A sink opens its file in its constructor (raising SinkError before any work is done).
-    `wants_pixels` says whether `write` needs the drawn picture.
+    `wants_pixels` says whether `write` needs the drawn picture. A sink of your own that does not
+    look at heatmaps may say so by an attribute `wants_maps` that is false.
     """
 
     wants_pixels: bool

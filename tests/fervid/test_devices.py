@@ -72,7 +72,7 @@ def test_a_session_asks_for_its_provider_first(monkeypatch, device):
         def get_providers(self):
             return [self.first]
 
-    def noted(session, feeds, memory, names):
+    def noted(session, feeds, memory):
         bound.append(memory)
         return run_bound(session, feeds, "cpu")
 
