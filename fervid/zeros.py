@@ -40,9 +40,8 @@ class WrittenFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.name = str(path)
-        self._path = path
         self._file = path.open("rb", buffering=0)
+        self.name, self._path = str(path), path
         self._zeros = 0
 
     def read(self, size: int) -> bytes:
@@ -73,3 +72,8 @@ class WrittenFile:
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
         self._file.close()
+
+    def __del__(self) -> None:
+        # With the container, which does not close what it was given.
+        if hasattr(self, "_file"):
+            self.close()

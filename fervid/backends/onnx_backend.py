@@ -17,6 +17,7 @@ from fervid.backends.providers import (
 )
 from fervid.card import CARD_KEY, ModelCard
 from fervid.errors import BackendMissing, CardError, ModelLoadError
+from fervid.onnx_file import contents
 from fervid.records import ModelOutput
 
 OUTPUTS = ["logits", "maps", "cams"]
@@ -64,37 +65,31 @@ class OnnxBackend:
         if device not in ("auto", "cpu"):
             _check_installed(device)
         ort.disable_telemetry_events()  # Windows; elsewhere fervid/__init__.py has done it
+        data = path.read_bytes()
+        self.card = read_card(data, path)  # before anything else sees the file
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
-                path.read_bytes(), options, providers=list(PROVIDERS["cpu"])
+                data, options, providers=list(PROVIDERS["cpu"])
             )
         except Exception as error:
             raise ModelLoadError(
                 f"{path} cannot be loaded as an ONNX model ({first_line(error)}); it is damaged or "
                 "something else, so copy or export it again."
             ) from error
-        self.card = self._read_card()
+        self._check_outputs()
         self.device = automatic(self.card.precision) if device == "auto" else device
         if self.device != "cpu":
             self._session = _start(self.device, path, self.card, options)
 
-    def _read_card(self) -> ModelCard:
-        """The card in the file; the outputs must be those of the network's contract."""
+    def _check_outputs(self) -> None:
+        """The outputs must be those of the network's contract."""
         assert self._session is not None
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        if CARD_KEY not in metadata:
-            raise CardError(
-                f"{self._path} has no fervid card, so its input is unknown; "
-                "export it with `python -m export onnx`."
-            )
-        card = ModelCard.from_json(metadata[CARD_KEY], str(self._path))
         names = [output.name for output in self._session.get_outputs()]
         if names != OUTPUTS:
             raise ModelLoadError(
                 f"{self._path} has the outputs {names}, fervid needs {OUTPUTS}; export it with "
                 "`python -m export onnx`."
             )
-        return card
 
     def run(
         self, images: NDArray[np.float32], eta: NDArray[np.float32], target: NDArray[np.int64]
@@ -110,6 +105,38 @@ class OnnxBackend:
     def close(self) -> None:
         """Release the session."""
         self._session = None
+
+
+def read_card(data: bytes, path: Path) -> ModelCard:
+    """The card of an .onnx file that is no danger to run.
+
+    Args:
+        data: the file.
+        path: its name, for messages.
+
+    Raises:
+        ModelLoadError: it is no ONNX file, or one that reads other files or may run for ever.
+        CardError: it has no card, or holds another network than its card says.
+    """
+    found = contents(data, str(path))
+    if found.external:
+        raise ModelLoadError(
+            f"{path} keeps weights in other files (external data), and a model may name any file "
+            "there; save it as one file, as `python -m export onnx` does."
+        )
+    if found.controlled:
+        raise ModelLoadError(
+            f"{path} branches or loops (graphs within operators), which may never end; export it "
+            "with `python -m export onnx`."
+        )
+    if CARD_KEY not in found.metadata:
+        raise CardError(
+            f"{path} has no fervid card, so its input is unknown; "
+            "export it with `python -m export onnx`."
+        )
+    card = ModelCard.from_json(found.metadata[CARD_KEY], str(path))
+    card.check_content(found.graph_sha256, path)
+    return card
 
 
 def run_bound(

@@ -70,17 +70,18 @@ class Killed:
 
 def long_clip(path: Path) -> Path:
     """The sample clip again and again, its packets copied."""
-    with av.open(str(path), "w") as file, av.open(str(SAMPLE)) as sample:
+    with av.open(str(SAMPLE)) as sample, av.open(str(path), "w") as file:
         video = sample.streams.video[0]
-        packets = [packet for packet in sample.demux(video) if packet.dts is not None]
         stream = file.add_stream_from_template(video)
-        times = [(packet.pts, packet.dts) for packet in packets]
-        length = max(pts for pts, _ in times) - min(pts for pts, _ in times) + times[1][1]
+        length = video.duration
         for n in range(REPEATS):
-            for packet, (pts, dts) in zip(packets, times, strict=True):
-                packet.pts, packet.dts, packet.stream = pts + n * length, dts + n * length, stream
-                file.mux(packet)
-                packet.stream = video
+            sample.seek(0)
+            for packet in sample.demux(video):
+                if packet.dts is not None:
+                    packet.pts += n * length
+                    packet.dts += n * length
+                    packet.stream = stream
+                    file.mux(packet)
     return path
 
 

@@ -1,5 +1,6 @@
 """Children that analyse files, watched from outside: crashes, hangs and memory are seen here."""
 
+import contextlib
 import json
 import os
 import queue
@@ -79,7 +80,10 @@ class Child:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            self._process.stdin.close()
+            self._reader.join()
+            for file in (self._process.stdin, self._process.stdout, self._errors):
+                with contextlib.suppress(BrokenPipeError):  # what it was told last
+                    file.close()
             self._process = None
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -97,9 +101,10 @@ class Child:
                 text=True,
             )
             self._answers = queue.Queue()
-            threading.Thread(
+            self._reader = threading.Thread(
                 target=_read, args=(self._process.stdout, self._answers), daemon=True
-            ).start()
+            )
+            self._reader.start()
             if self._answers.get() != {"verdict": "ready"}:
                 raise RuntimeError("The child does not start.")
         return self._process, self._answers
@@ -124,9 +129,9 @@ class Child:
 
     def _crashed(self, case: Case, wall_s: float) -> Verdict:
         code = self._process.wait()
-        self.close()
         self._errors.seek(0)
         last = self._errors.read().decode(errors="replace")[-800:]
+        self.close()
         name = signal.Signals(-code).name if code < 0 else f"code {code}"
         return Verdict(case, "crash", f"{name}: {last}", wall_s)
 
