@@ -13,6 +13,7 @@ from fervid.adcam import ExplainedNet
 from fervid.card import CARD_KEY, ModelCard
 from fervid.errors import ExportError
 from fervid.network import ExpressionNet
+from fervid.onnx_file import contents
 
 INPUTS = ["images", "eta", "target"]
 OUTPUTS = ["logits", "maps", "cams"]
@@ -59,10 +60,12 @@ def write(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
         ExportError: the file cannot be written.
     """
     del model.metadata_props[:]
-    model.metadata_props.add(key=CARD_KEY, value=card.to_json())
     for node in model.graph.node:  # the exporter's traces name the paths of its machine
         del node.metadata_props[:]
         node.doc_string = ""
+    digest = contents(model.SerializeToString(), str(path)).graph_sha256
+    card = card.replace(content_sha256=digest)
+    model.metadata_props.add(key=CARD_KEY, value=card.to_json())
     onnx.checker.check_model(model)
     try:
         onnx.save(model, str(path))

@@ -12,12 +12,16 @@ STUCK = ("fervid-call", "fervid-pipe", "fervid-prefetch")
 
 def entry() -> int:
     """Run fervid; an interrupt while its parts are loaded or after the end is no traceback."""
+    code = 130
     try:
-        from fervid.cli import main
+        from fervid.cli import interrupted, main
 
-        code = main()
+        try:
+            code = main()
+        except KeyboardInterrupt as error:
+            code = interrupted(error)
     except KeyboardInterrupt:
-        code = 130
+        pass
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if any(thread.name in STUCK for thread in threading.enumerate()):

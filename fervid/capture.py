@@ -29,6 +29,7 @@ from fervid.region import shaped
 from fervid.silence import silent_opencv
 from fervid.source import Source
 from fervid.thinning import thinned
+from fervid.zeros import is_bare
 
 __all__ = ["CameraSource", "Capture", "Source", "check_source", "open_camera", "open_source"]
 
@@ -95,7 +96,8 @@ def open_source(
             source.close()
             raise
 
-    return interruptible(ready) if uri == STDIN else ready()
+    # What PyAV reads through Python must not be read in the main thread: Ctrl-C would be lost.
+    return interruptible(ready) if uri == STDIN or is_bare(uri) else ready()
 
 
 def _open(

@@ -19,6 +19,8 @@ from fervid.records import NOISE_KINDS
 
 CARD_KEY = "fervid.card"
 CARD_VERSION = 1
+# What a card may ask for, so that a hostile one cannot take all memory or write to a terminal.
+LARGEST_PX, MOST_CLASSES, LONGEST_NAME = 1024, 1000, 60
 FILTER_NAMES = get_args(FilterChoice)[1:]  # "auto" is no filter
 FILTERED_KINDS = (*NOISE_KINDS, "blocked")
 
@@ -47,6 +49,8 @@ class ModelCard:
         data: what it was trained on.
         licence: SPDX expression of the weights.
         weights_sha256: hash of the fp16 weights this file was made from.
+        content_sha256: hash of the network in this very file, of an .onnx file's graph or a
+            .safetensors file's tensors; "" where none was noted, and then none is checked.
     """
 
     name: str
@@ -69,6 +73,7 @@ class ModelCard:
     data: str = ""
     licence: str = "LicenseRef-FER2013-weights"
     weights_sha256: str = ""
+    content_sha256: str = ""
     version: int = CARD_VERSION
 
     def __post_init__(self) -> None:
@@ -79,8 +84,15 @@ class ModelCard:
             )
         if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
             raise CardError(f"The model's card names no distinct classes: {list(self.classes)}.")
-        if self.input_px < 16 or self.std <= 0 or self.crop_scale <= 0:
+        if not 16 <= self.input_px <= LARGEST_PX or self.std <= 0 or self.crop_scale <= 0:
             raise CardError("The model's card has an impossible input size, std or crop scale.")
+        if not (1 <= self.last_stride <= 8 and 1 <= self.last_dilation <= 8):
+            raise CardError("The model's card has an impossible stride or dilation.")
+        if len(self.classes) > MOST_CLASSES or not all(map(_is_name, self.classes)):
+            raise CardError(
+                f"The model's card needs at most {MOST_CLASSES} classes with names of 1 to "
+                f"{LONGEST_NAME} printable letters."
+            )
         if self.stem not in ("torchvision", "small"):
             raise CardError(f"The model's card names an unknown stem, {self.stem!r}.")
         if len(self.temperature) != 3:
@@ -115,14 +127,34 @@ class ModelCard:
             for name, value in fields.items():
                 _check_type(name, value)
             return cls(**fields)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise CardError(
                 f"The card of {where} cannot be read ({error}); export the model again."
             ) from error
 
+    def check_content(self, found: str, where: object) -> None:
+        """Refuse a file whose network is not the one that its card was written for.
+
+        Args:
+            found: hash of the network in the file.
+            where: the file, for the message.
+
+        Raises:
+            CardError: the card notes another hash.
+        """
+        if self.content_sha256 not in ("", found):
+            raise CardError(
+                f"The network in {where} is not the one of its card (its hash is {found[:12]}, the "
+                f"card says {self.content_sha256[:12]}); get the file again from where it came."
+            )
+
     def replace(self, **changes: Any) -> "ModelCard":
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_NAME and text.isprintable()
 
 
 def _check_type(name: str, value: Any) -> None:
@@ -142,6 +174,7 @@ def _check_type(name: str, value: Any) -> None:
 _NUMBER = (int, float)
 _KINDS: Mapping[str, tuple[Any, str]] = {
     **dict.fromkeys(("name", "stem", "precision", "recipe", "data", "licence"), (str, "text")),
+    **dict.fromkeys(("weights_sha256", "content_sha256"), (str, "text")),
     "classes": (str, "a list of names"),
     **dict.fromkeys(("input_px", "last_stride", "last_dilation"), (int, "a whole number")),
     **dict.fromkeys(("mean", "std", "crop_scale", "crop_shift"), (_NUMBER, "a number")),

@@ -4,6 +4,7 @@
     1    a source, model or output failed (FervidError): one sentence, no traceback without -v
     2    the command itself is wrong (ConfigError and unknown options)
     130  interrupted; the outputs are finished and readable
+    143  the same, by SIGTERM
     141  who read standard output (`| head`) has gone; as with other programs nothing is said, and
          the outputs are finished and readable
 
@@ -29,13 +30,14 @@ from fervid import probe
 from fervid.config import RunConfig
 from fervid.console import say
 from fervid.errors import ConfigError, FervidError, ReaderGone, SinkError
+from fervid.interrupt import Terminated, terminable
 from fervid.parser import parse, refuse_misspelt
 from fervid.settings import Settings
 from fervid.usage import explained
 
 Run = Callable[..., object]
 
-DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+DONE, FAILED, USAGE, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 130, 141, 143
 WELCOME = """\
 fervid clip.mp4               look at a clip in the terminal
 fervid clip.mp4 -o results/   write annotated video, rows of data and a summary
@@ -58,7 +60,8 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     stderr = Console(stderr=True, highlight=False)
     settings = Settings()
     try:
-        return _obey(tokens, settings, stderr, run)
+        with terminable():
+            return _obey(tokens, settings, stderr, run)
     except CycloptsError as error:
         say(stderr, explained(error))
         return USAGE
@@ -67,8 +70,13 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     except FervidError as error:
         say(stderr, settings.explained(error))
         return USAGE if isinstance(error, ConfigError) else FAILED
-    except KeyboardInterrupt:  # before the run began
-        return INTERRUPTED
+    except KeyboardInterrupt as error:  # before the run began
+        return interrupted(error)
+
+
+def interrupted(error: KeyboardInterrupt) -> int:
+    """The exit code after Ctrl-C or SIGTERM."""
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
 
 
 def _obey(tokens: list[str], settings: Settings, stderr: Console, run: Run | None) -> int:
@@ -130,9 +138,9 @@ def _carry_out(config: RunConfig, stderr: Console, run: Run | None) -> int:
             data = _as_data(stdout) if config.output.uses_stdout else stdout or sys.stderr
             run(config, stderr=stderr, stdout=data, clock=time.monotonic)
         _flush(stdout)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         say(stderr, "interrupted; the outputs are finished.")
-        return INTERRUPTED
+        return interrupted(error)
     except ReaderGone:
         return UNREAD
     except FervidError as error:

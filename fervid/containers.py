@@ -12,17 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from fervid.config import STDIN, without_credentials
 from fervid.cut_off import MP4_BOXES
-from fervid.errors import SourceOpenError
+from fervid.errors import SourceOpenError, SourceReadError
 from fervid.nearest import or_else
 from fervid.noise_sample import MIN_SIDE
+from fervid.picture_size import MOST_PIXELS
 from fervid.pipe import standard_input
 from fervid.records import SourceInfo
-from fervid.refusals import reason
+from fervid.refusals import is_silence, reason
+from fervid.zeros import WrittenFile, is_bare
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+LONGEST_OPEN_S = 30.0  # of a file; a hostile one may hold a list without end
+# What a list of pieces may lead to: files beside it, no addresses. FFmpeg's own default for files,
+# which for a pipe would be everything.
+LOCAL = "file,crypto,data"
 NO_PIPE = (
     "What comes through standard input cannot be read, or not as it comes; send Matroska, MPEG-TS "
     "or fragmented MP4, like ffmpeg -i clip.mp4 -f matroska -"
@@ -61,10 +67,16 @@ def open_container(uri: str, shown: str) -> "InputContainer":
     piped = uri == STDIN
     if not piped:
         check_file(uri)
-    # "file:" keeps FFmpeg from taking a colon in a file's name for a protocol.
-    file: Any = standard_input() if piped else f"file:{uri}"
+    limit_s = None if piped else LONGEST_OPEN_S  # a pipe may wait for a camera
+    options = {"max_pixels": str(MOST_PIXELS), "protocol_whitelist": LOCAL}
+    file: Any = None
     try:
-        container: InputContainer = av.open(file, "r", **tolerance())
+        file = _opened(uri)
+        container: InputContainer = av.open(
+            file, "r", options=options, timeout=(limit_s, None), **tolerance()
+        )
+    except SourceReadError as error:  # of zeros.WrittenFile
+        raise SourceOpenError(str(error), shown) from error
     except (av.FFmpegError, OSError) as error:
         if piped:
             said = f"{NO_PIPE} ({reason(error)})." if getattr(file, "begun", True) else NOTHING_CAME
@@ -74,6 +86,16 @@ def open_container(uri: str, shown: str) -> "InputContainer":
         container.close()
         raise SourceOpenError(f"{shown} is a text and not a video; name a video file.", shown)
     return container
+
+
+def _opened(uri: str) -> Any:
+    """What PyAV reads: standard input, a file object or a name.
+
+    "file:" keeps FFmpeg from taking a colon in a file's name for a protocol.
+    """
+    if uri == STDIN:
+        return standard_input()
+    return WrittenFile(Path(uri)) if is_bare(uri) else f"file:{uri}"
 
 
 def tolerance() -> dict[str, Any]:
@@ -125,6 +147,11 @@ def _no_access(path: Path, error: Any) -> str:
 
 
 def _why_unreadable(path: Path, error: Any) -> str:
+    if is_silence(error):
+        return (
+            f"{path} could not be looked through within {LONGEST_OPEN_S:.0f} s; copy it to a "
+            "faster disk, or check that it is a video."
+        )
     if isinstance(error, OSError):
         return _no_access(path, error)
     if instead := INSTEAD.get(path.suffix.lower()):
@@ -164,14 +191,29 @@ def video_stream(container: "InputContainer", shown: str) -> "VideoStream":
 
 
 def check_size(info: SourceInfo) -> None:
-    """Refuse a source whose pictures are too small for the noise estimator.
+    """Refuse a source whose pictures are too small for the noise estimator, or too large.
 
     Raises:
-        SourceOpenError: its pictures have less than 16 px on a side.
+        SourceOpenError: its pictures have less than 16 px on a side, or over MOST_PIXELS.
     """
+    refuse_large(info.width, info.height, info.label, info.uri)
     if min(info.width, info.height) < MIN_SIDE:
         raise SourceOpenError(
             f"The pictures of {info.label} are too small ({info.width} x {info.height} px); give "
             f"a video of at least {MIN_SIDE} px on each side.",
             info.uri,
+        )
+
+
+def refuse_large(width: int, height: int, label: str, uri: str) -> None:
+    """Refuse pictures that would take too much memory.
+
+    Raises:
+        SourceOpenError: they have over MOST_PIXELS.
+    """
+    if width * height > MOST_PIXELS:
+        raise SourceOpenError(
+            f"The pictures of {label} are too large ({width} x {height} px); scale them down to "
+            f"{MOST_PIXELS / 1e6:.0f} million pixels (8K video has 33) or fewer.",
+            uri,
         )

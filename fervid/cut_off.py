@@ -14,6 +14,7 @@ EBML_HEADER, MATROSKA_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 # MPEG program streams are packs of packets, and a packet is 64 KiB at most: no packet that starts
 # in the first half of the tail reaches the end, so that two in a row must be right.
 PROGRAM_PACK, PROGRAM_PART, PROGRAM_TAIL = b"\x00\x00\x01\xba", rb"\x00\x00\x01[\xba-\xef]", 1 << 18
+MOST_PARTS = 200_000  # a camera's file of a day in fragments of a second has half of them
 # What a file may lack of the length it states, as headers round it, and count a frame too many.
 SHORT_S, SHORT_FRAMES = 0.2, 3
 
@@ -65,13 +66,18 @@ def is_cut_off(path: Path) -> bool:
 
 
 def _end_of_parts(file: BinaryIO, start: int, size: int) -> int:
-    """Go from part to part; return where the last one ends, 0 where something else comes."""
-    while start < size:
+    """Go from part to part; return where the last one ends, 0 where something else comes.
+
+    Of a file that holds more parts than any real one nothing is said.
+    """
+    for _ in range(MOST_PARTS):
+        if start >= size:
+            return start
         file.seek(start)
         if not (length := _part_length(file.read(16))):
             return 0
         start += length
-    return start
+    return 0
 
 
 def _part_length(head: bytes) -> int:

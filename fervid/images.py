@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from fervid import probe
 from fervid.containers import check_file, check_size
-from fervid.errors import SourceOpenError, SourceReadError
+from fervid.errors import SourceError, SourceOpenError, SourceReadError
+from fervid.picture_size import MOST_BYTES, MOST_PIXELS, stated_size
 from fervid.records import Frame, SourceInfo
 from fervid.refusals import reason
 from fervid.silence import silent_opencv
@@ -31,6 +32,7 @@ SUFFIXES = frozenset(
 )
 JPEG, PNG, PNG_END = b"\xff\xd8", b"\x89PNG", b"IEND"
 EXIF = (b"eXIf", b"EXIF")  # as PNG and WebP mark it
+ROWS = 64
 # Sizes whose shapes differ by less are one shape, rounded.
 SAME_SHAPE = 0.01
 _PATTERN = re.compile(r"%(?:0\d+)?d")
@@ -155,15 +157,28 @@ class ImageSource:
     def _read(self, path: Path) -> U8 | None:
         """The picture of a file, None (and counted) if it cannot be decoded."""
         try:
-            picture = decode(path.read_bytes())
+            n_bytes = path.stat().st_size
+            data = path.read_bytes() if n_bytes <= MOST_BYTES else b""
         except OSError as error:
-            kind = SourceOpenError if self._single else SourceReadError
-            raise kind(
-                f"{path} cannot be read ({reason(error)}); check its permissions and the disk.",
-                str(path),
+            raise self._error(
+                path, f"cannot be read ({reason(error)}); check its permissions and the disk."
             ) from error
+        if n_bytes > MOST_BYTES:
+            raise self._error(path, f"is no picture: it has {n_bytes / 1e9:.1f} GB; copy it again.")
+        size = stated_size(data)
+        if size is not None and size[0] * size[1] > MOST_PIXELS:
+            raise self._error(
+                path,
+                f"has too many pixels ({size[0]} x {size[1]}); scale it down to "
+                f"{MOST_PIXELS / 1e6:.0f} million or fewer.",
+            )
+        picture = None if size is None else decode(data)
         self.damaged += picture is None
         return picture
+
+    def _error(self, path: Path, what: str) -> SourceError:
+        kind = SourceOpenError if self._single else SourceReadError
+        return kind(f"{path} {what}", str(path))
 
     def _sized(self, picture: U8, path: Path) -> U8:
         """The picture at the first one's size.
@@ -221,6 +236,15 @@ def _bgr(picture: Any) -> U8 | None:
     if picture.ndim == 2 or picture.shape[2] == 1:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
     if picture.shape[2] == 4:
-        alpha = picture[:, :, 3:].astype(np.float32) / 255
-        picture = np.rint(picture[:, :, :3] * alpha + 255 * (1 - alpha))
+        picture = _on_white(picture)
     return np.ascontiguousarray(picture, np.uint8)
+
+
+def _on_white(picture: Any) -> U8:
+    """A transparent picture on white; some rows at a time, as its fractions take much memory."""
+    opaque = np.empty((*picture.shape[:2], 3), np.uint8)
+    for top in range(0, len(picture), ROWS):
+        part = picture[top : top + ROWS]
+        alpha = part[:, :, 3:].astype(np.float32) / 255
+        opaque[top : top + ROWS] = np.rint(part[:, :, :3] * alpha + 255 * (1 - alpha))
+    return opaque

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fervid.config import STDIN, ReadConfig, without_credentials
-from fervid.containers import NO_PIPE, check_size, open_container, video_stream
+from fervid.containers import NO_PIPE, check_size, open_container, refuse_large, video_stream
 from fervid.cut_off import check_whole
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.logins import Logins
 from fervid.media_clock import MediaClock
 from fervid.pace import Pacer
+from fervid.picture_size import MOST_PIXELS
 from fervid.records import Frame, SourceInfo
 from fervid.refusals import is_silence, reason, why_broken_off
 from fervid.seeking import key_frame_before
@@ -78,6 +79,10 @@ class FileSource:
             # Decoding several frames side by side would hold a live picture back.
             self._stream.codec_context.thread_type = "SLICE" if self._live else "AUTO"
             self._stream.codec_context.thread_count = threads
+            self._stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+            # What the head says; what the pictures say is looked at when the first one is there.
+            context = self._stream.codec_context
+            refuse_large(context.width, context.height, self._label(uri), self._uri)
             self._pictures = self._decode_all()
             self._first = self._first_picture()
             self._index, self._from_s = 0, 0.0

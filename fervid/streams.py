@@ -9,6 +9,7 @@ from fervid.containers import tolerance
 from fervid.deadline import call_in_time
 from fervid.errors import SourceOpenError
 from fervid.logins import Login, Logins, is_too_long, own_login, with_login
+from fervid.picture_size import MOST_PIXELS
 from fervid.refusals import (
     is_untrusted,
     why_malformed,
@@ -104,7 +105,10 @@ def _attempt(uri: str, shown: str, read: ReadConfig, login: Login | None) -> "In
         container: InputContainer = av.open(
             url,
             "r",
-            options=options_for(uri.partition("://")[0].lower(), read),
+            options={
+                "max_pixels": str(MOST_PIXELS),
+                **options_for(uri.partition("://")[0].lower(), read),
+            },
             timeout=(read.open_timeout_s, read.read_timeout_s),
             **tolerance(),
         )

@@ -10,6 +10,7 @@ window was closed. The end of the input is the end of the process.
 
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -88,7 +89,12 @@ def _is_closed() -> bool:
 
 
 def main() -> None:
-    """Talk over the standard streams; what libraries print goes to standard error."""
+    """Talk over the standard streams; what libraries print goes to standard error.
+
+    SIGTERM, which a service's manager sends to all processes, is left to the one that analyses:
+    it finishes its outputs, and its end is the end of the input here.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if sys.platform != "win32":
         import resource
 

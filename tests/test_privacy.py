@@ -36,3 +36,32 @@ def test_a_run_opens_no_internet_socket(tmp_path):
 def test_the_trace_would_see_one(tmp_path):
     code = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()"
     assert any("AF_INET" in line for line in calls(tmp_path, "-c", code))
+
+
+LISTS = {
+    "a.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://127.0.0.1:9/a.ts\n"
+    "#EXT-X-ENDLIST\n",
+    "a.mp4": "ffconcat version 1.0\nfile http://127.0.0.1:9/a.mp4\n",
+    "a.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+    "m=video 9 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    "a.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+    'mediaPresentationDuration="PT2S"><Period><AdaptationSet mimeType="video/mp4"><Representation '
+    'id="1" bandwidth="9"><BaseURL>http://127.0.0.1:9/a.mp4</BaseURL></Representation>'
+    "</AdaptationSet></Period></MPD>\n",
+}
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.parametrize("name", LISTS)
+def test_a_file_that_is_a_list_of_addresses_opens_none(tmp_path, name, piped):
+    path = tmp_path / name
+    path.write_text(LISTS[name])
+    code = (
+        "import sys\nfrom fervid import FervidError, open_source\n"
+        f"sys.stdin = open({str(path)!r})\n"
+        f"try: open_source({'-' if piped else str(path)!r})\n"
+        "except FervidError: pass\n"
+        "else: sys.exit(3)"
+    )
+    assert [line for line in calls(tmp_path, "-c", code) if "AF_INET" in line] == []

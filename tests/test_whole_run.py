@@ -260,8 +260,11 @@ def test_a_name_that_is_no_text(short, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals work otherwise on Windows")
-@pytest.mark.parametrize("times", [1, 2])
-def test_ctrl_c_finishes_the_files(tmp_path, times):
+@pytest.mark.parametrize(
+    ("number", "times", "code"),
+    [(signal.SIGINT, 1, 130), (signal.SIGINT, 2, 130), (signal.SIGTERM, 1, 143)],
+)
+def test_ctrl_c_and_sigterm_finish_the_files(tmp_path, number, times, code):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "fervid", str(SAMPLE), "-o", str(out)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -270,10 +273,10 @@ def test_ctrl_c_finishes_the_files(tmp_path, times):
     while time.monotonic() < deadline and not (journal.is_file() and journal.stat().st_size > 5000):
         time.sleep(0.05)
     for _ in range(times):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         time.sleep(0.02)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Traceback" not in said
     frames = len(journal.read_text().splitlines()) - 1
     assert 0 < frames < 195

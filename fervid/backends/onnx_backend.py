@@ -19,6 +19,7 @@ from fervid.backends.providers import (
 from fervid.backends.pruned import pruned
 from fervid.card import CARD_KEY, ModelCard
 from fervid.errors import BackendMissing, CardError, ModelLoadError
+from fervid.onnx_file import contents
 from fervid.records import ModelOutput, no_cams
 
 OUTPUTS = ["logits", "maps", "cams"]
@@ -67,6 +68,7 @@ class OnnxBackend:
             _check_installed(device)
         ort.disable_telemetry_events()  # Windows; elsewhere fervid/__init__.py has done it
         self._model = path.read_bytes()
+        self.card = read_card(self._model, path)  # before anything else sees the file
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
                 self._model, options, providers=list(PROVIDERS["cpu"])
@@ -76,7 +78,7 @@ class OnnxBackend:
                 f"{path} cannot be loaded as an ONNX model ({first_line(error)}); it is damaged or "
                 "something else, so copy or export it again."
             ) from error
-        self.card = self._read_card()
+        self._check_outputs()
         self.device = automatic(self.card.precision) if device == "auto" else device
         if self.device != "cpu":
             self._session = _start(self.device, path, self.card, options)
@@ -84,23 +86,15 @@ class OnnxBackend:
         self._bare: ort.InferenceSession | None = None
         self.spares_maps = self.device == "cpu"  # a GPU makes them in no time worth a second graph
 
-    def _read_card(self) -> ModelCard:
-        """The card in the file; the outputs must be those of the network's contract."""
+    def _check_outputs(self) -> None:
+        """The outputs must be those of the network's contract."""
         assert self._session is not None
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        if CARD_KEY not in metadata:
-            raise CardError(
-                f"{self._path} has no fervid card, so its input is unknown; "
-                "export it with `python -m export onnx`."
-            )
-        card = ModelCard.from_json(metadata[CARD_KEY], str(self._path))
         names = [output.name for output in self._session.get_outputs()]
         if names != OUTPUTS:
             raise ModelLoadError(
                 f"{self._path} has the outputs {names}, fervid needs {OUTPUTS}; export it with "
                 "`python -m export onnx`."
             )
-        return card
 
     def run(
         self,
@@ -133,6 +127,38 @@ class OnnxBackend:
     def close(self) -> None:
         """Release the sessions."""
         self._session = self._bare = None
+
+
+def read_card(data: bytes, path: Path) -> ModelCard:
+    """The card of an .onnx file that is no danger to run.
+
+    Args:
+        data: the file.
+        path: its name, for messages.
+
+    Raises:
+        ModelLoadError: it is no ONNX file, or one that reads other files or may run for ever.
+        CardError: it has no card, or holds another network than its card says.
+    """
+    found = contents(data, str(path))
+    if found.external:
+        raise ModelLoadError(
+            f"{path} keeps weights in other files (external data), and a model may name any file "
+            "there; save it as one file, as `python -m export onnx` does."
+        )
+    if found.controlled:
+        raise ModelLoadError(
+            f"{path} branches or loops (graphs within operators), which may never end; export it "
+            "with `python -m export onnx`."
+        )
+    if CARD_KEY not in found.metadata:
+        raise CardError(
+            f"{path} has no fervid card, so its input is unknown; "
+            "export it with `python -m export onnx`."
+        )
+    card = ModelCard.from_json(found.metadata[CARD_KEY], str(path))
+    card.check_content(found.graph_sha256, path)
+    return card
 
 
 def run_bound(

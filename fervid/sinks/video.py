@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# What a kill may cost: pictures that the encoder still holds, a fragment, and sound that is waited
+# for (FFmpeg waits 10 s by itself, which sound that ends early would cost). One second in all.
+HELD_S, FRAGMENT_S, WAIT_S = 0.3, 0.25, 0.25
+MOST_HELD = 10  # the preset's
 # Ticks a second: fine enough for any frame rate, and what MPEG uses.
 TICKS = 90_000
 FLAGS = "frag_keyframe+empty_moov+default_base_moof"
@@ -95,8 +99,11 @@ class VideoSink:
         self._last = picture.pts = max(round(time_s * TICKS), self._last + 1)
         picture.time_base = Fraction(1, TICKS)
         try:
-            self._file.mux(self._stream.encode(picture))
-            self._mux_sound(time_s)
+            packets = self._stream.encode(picture)
+            self._file.mux(packets)
+            # No further than the pictures: a fragment that sound ends needs the next one's time.
+            for packet in packets[-1:]:
+                self._mux_sound(float((packet.pts or 0) * packet.time_base))
         except (av.FFmpegError, OSError) as error:
             with contextlib.suppress(SinkError):  # the pictures that the encoder holds are kept
                 self.close()
@@ -135,14 +142,19 @@ class VideoSink:
         except (av.FFmpegError, ValueError) as error:
             if not self._sound:
                 raise
-            self._warn_of_sound(error)
+            self._warn_of_sound(error, 0.0)
             self._start(header, crf, threads)
 
     def _start(self, header: RunHeader, crf: int, threads: int) -> None:
         """Open the file and write its head."""
         import av
 
-        options = {"movflags": FLAGS, "flush_packets": "1"}
+        options = {
+            "movflags": FLAGS,
+            "flush_packets": "1",
+            "frag_duration": str(round(FRAGMENT_S * 1e6)),
+            "max_interleave_delta": str(round(WAIT_S * 1e6)),
+        }
         self._target = WatchedFile(self._path)
         try:
             self._file = av.open(self._target, "w", format="mp4", container_options=options)
@@ -169,10 +181,9 @@ class VideoSink:
         except OSError:  # the file's, so the pictures' as well
             raise
         except (av.FFmpegError, ValueError) as error:
-            self._warn_of_sound(error)
+            self._warn_of_sound(error, time_s)
 
-    def _warn_of_sound(self, error: Exception) -> None:
-        at_s = max(self._last, 0) / TICKS
+    def _warn_of_sound(self, error: Exception, at_s: float) -> None:
         _log.warning("The sound of %s is left out from %.1f s: %s", self._source.uri, at_s, error)
         self._silence()
 
@@ -184,15 +195,18 @@ class VideoSink:
 
     def _add_video(self, crf: int, threads: int) -> "VideoStream":
         rate = self._source.rate or Fraction(25)
-        stream = self._file.add_stream(
-            "libx264", rate=rate, options={"crf": str(crf), "preset": "veryfast"}
-        )
+        # A live source may be slower than it says, so there nothing is held.
+        held = 0 if self._source.live else min(MOST_HELD, int(HELD_S * rate))
+        options = {"crf": str(crf), "preset": "veryfast", "rc-lookahead": str(held)}
+        options["x264-params"] = "sync-lookahead=0"
+        stream = self._file.add_stream("libx264", rate=rate, options=options)
         stream.width = self._source.width + self._source.width % 2
         stream.height = self._source.height + self._source.height % 2
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, TICKS)
         stream.codec_context.thread_count = threads
-        # A key frame starts a fragment: no more than two seconds are lost to a kill.
+        stream.codec_context.thread_type = "SLICE"  # by frames, each thread would hold one
+        # What a player can go to.
         stream.codec_context.gop_size = min(max(round(2 * rate), 10), 240)
         # Without B-frames the first timestamp is the source's, not one moved by their delay.
         stream.codec_context.max_b_frames = 0

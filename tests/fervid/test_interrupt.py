@@ -1,11 +1,12 @@
 """Ctrl-C inside a block that must not be cut in two."""
 
 import signal
+import threading
 from contextlib import contextmanager
 
 import pytest
 
-from fervid.interrupt import held_interrupt
+from fervid.interrupt import Terminated, held_interrupt, terminable
 
 
 def press():
@@ -57,3 +58,52 @@ def test_a_program_with_a_handler_of_its_own_gets_it():
         assert got == [signal.SIGINT]
     with handling(signal.SIG_IGN), held_interrupt():  # as in the background of a script
         press()
+
+
+def end():
+    signal.raise_signal(signal.SIGTERM)
+
+
+def test_sigterm_ends_a_block_as_ctrl_c_does():
+    with pytest.raises(KeyboardInterrupt) as caught, terminable():
+        end()
+    assert isinstance(caught.value, Terminated)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_sigterm_waits_until_the_block_is_done():
+    done = []
+
+    def work():
+        with held_interrupt():
+            end()
+            end()
+            done.append(1)
+
+    with pytest.raises(Terminated), terminable():
+        work()
+    assert done == [1]
+
+
+def test_a_program_keeps_its_own_handler_of_sigterm():
+    got = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: got.append(number))
+    try:
+        with terminable(), held_interrupt():
+            end()
+            assert got == []
+        assert got == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_another_thread_changes_no_handler():
+    def work():
+        with terminable(), held_interrupt():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    seen = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.SIG_DFL]

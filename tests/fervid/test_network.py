@@ -111,7 +111,7 @@ def test_checkpoint_keeps_network_and_card(tmp_path):
     path = tmp_path / "model.safetensors"
     save_model(net, card, path, half=False)
     again, read = load_model(path)
-    assert read == card
+    assert read == card.replace(content_sha256=read.content_sha256)
     images, eta = torch.randn(1, 3, 48, 48), torch.tensor([0.1])
     with torch.no_grad():
         assert torch.equal(net(images, eta)[0], again(images, eta)[0])

@@ -356,17 +356,22 @@ def test_two_frames_at_the_same_moment_do_not_break_the_file(tmp_path):
     assert len(watch(tmp_path / "out.mp4")[0]) == 3
 
 
-def test_a_killed_run_leaves_a_file_that_plays(tmp_path):
+@pytest.mark.parametrize(
+    ("stated", "live", "true"),
+    [(60, False, 60), (25, False, 25), (10, False, 10), (5, False, 5), (25, True, 8)],
+)
+def test_a_killed_run_leaves_a_file_that_plays_to_its_last_second(tmp_path, stated, live, true):
     path, done = tmp_path / "out.mp4", 120
-    sink = VideoSink(path, header())
+    source = SourceInfo("x.mp4", "x.mp4", *clips.SIZE, live=live, rate=Fraction(stated))
+    sink = VideoSink(path, header(source, calendar=Calendar(lambda: STARTED)))
     for n in range(done):
         drawn = clips.picture(n % 20)
-        sink.write(Frame(n, n / 25, drawn), result(n), drawn)
+        sink.write(Frame(n, n / true, drawn), result(n, time_s=n / true), drawn)
     left = tmp_path / "left.mp4"
     left.write_bytes(path.read_bytes())  # what a kill would leave
     sink.close()
     shown, metadata = watch(left)
-    assert 0 < done - len(shown) <= 100
+    assert 0 <= done - len(shown) < true
     assert [number for number, _ in shown] == [n % 20 for n in range(len(shown))]
     assert "comment" in metadata
 

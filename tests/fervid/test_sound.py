@@ -12,6 +12,7 @@ import pytest
 
 from fervid.capture import open_source
 from fervid.errors import SinkError, SourceOpenError
+from fervid.records import Frame
 from fervid.sinks.sound import Sound
 from fervid.sinks.video import VideoSink
 from tests import clips
@@ -79,6 +80,20 @@ def test_sound_ends_with_a_run_that_was_stopped(tmp_path):
     )
     start_s, samples, _ = listen(tmp_path / "out.mp4")
     assert start_s + len(samples) / 44_100 < 0.3
+
+
+def test_sound_that_ends_early_costs_a_killed_run_no_pictures(tmp_path):
+    shown = [clips.picture(n % 20) for n in range(100)]
+    clip = clips.clip(tmp_path / "a.mp4", pictures=shown, sound="aac", sound_s=0.5)
+    info, times = info_and_times(clip)
+    sink = VideoSink(tmp_path / "out.mp4", header(info))
+    for n, time_s in enumerate(times):
+        drawn = clips.picture(n % 20)
+        sink.write(Frame(n, time_s, drawn), result(n, time_s=time_s), drawn)
+    left = tmp_path / "left.mp4"
+    left.write_bytes((tmp_path / "out.mp4").read_bytes())  # what a kill would leave
+    sink.close()
+    assert len(times) - len(watch(left)[0]) < 25
 
 
 # --- sound that changes ---------------------------------------------------------------------
