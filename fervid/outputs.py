@@ -11,7 +11,7 @@ from typing import Any
 from fervid import probe
 from fervid.config import STDOUT, OutputConfig, RunConfig, refuse_existing, without_credentials
 from fervid.config.source import identity
-from fervid.errors import ConfigError
+from fervid.errors import ConfigError, SinkError
 from fervid.folders import folder_names
 from fervid.sinks import RunHeader
 from fervid.sinks.crops import saved_crops
@@ -20,6 +20,7 @@ from fervid.sinks.text import write_whole
 
 JOURNAL, TABLE, SUMMARY, CROPS = "faces.jsonl", "faces.parquet", "summary.json", "crops"
 VIDEO, SUBTITLES = "annotated.mp4", "faces.srt"
+IN_FOLDER = (VIDEO, JOURNAL, TABLE, SUMMARY, SUBTITLES)
 SHARED = ("jsonl", "csv", "parquet")  # files that rows of several sources may go to
 SINGLE = ("video", "srt")  # files that hold one source
 
@@ -37,12 +38,14 @@ class Target:
         sinks: outputs of this source alone.
         shared: outputs that all sources of the run write to.
         folder: of this source, below `--out`.
+        renewed: an earlier attempt may have left files there, which are removed first.
     """
 
     source: str
     sinks: tuple[Output, ...] = ()
     shared: tuple[Output, ...] = ()
     folder: Path | None = None
+    renewed: bool = False
 
     @property
     def summary(self) -> Path | None:
@@ -60,7 +63,9 @@ class Target:
         return paths + ([self.summary] if self.summary else [])
 
 
-def plan(config: RunConfig, sources: Sequence[str]) -> list[Target]:
+def plan(
+    config: RunConfig, sources: Sequence[str], begun: Mapping[str, Path] | None = None
+) -> list[Target]:
     """Decide on every output before anything is read.
 
     With `-o DIR` each source has a folder of its own below DIR (`folders.folder_names`).
@@ -68,29 +73,58 @@ def plan(config: RunConfig, sources: Sequence[str]) -> list[Target]:
     Args:
         config: of the run.
         sources: every single one, after folders and patterns were resolved.
+        begun: sources whose outputs may be there, as this run goes on where an earlier one ended,
+            and their folders below DIR.
 
     Raises:
         ConfigError: an output exists and may not be overwritten, is a source, is wanted twice, or
             holds one source and there are several.
     """
-    output = config.output
+    output, begun = config.output, begun or {}
     _refuse_repeated(output, sources)
     shared = tuple(_outputs(output, SHARED))
     own = tuple(_outputs(output, SINGLE))
     if output.out is None:
         targets = [Target(source, own, shared) for source in sources]
     else:
-        folders = [output.out / name for name in folder_names(sources)]
+        folders = [output.out / name for name in folder_names(sources, begun)]
         targets = [
-            Target(source, (*own, *_in_folder(output, folder)), shared, folder)
+            Target(source, (*own, *_in_folder(output, folder)), shared, folder, source in begun)
             for source, folder in zip(sources, folders, strict=True)
         ]
     _refuse_clashes(targets)
     refuse_existing((path for _, path in shared if path is not None), output.overwrite)
     for target in targets:
-        refuse_existing(target.files(), output.overwrite)
-        _look_for_pictures(target, output)
+        refuse_existing(target.files(), output.overwrite or target.renewed)
+        if not target.renewed:
+            _look_for_pictures(target, output)
     return targets
+
+
+def saved(target: Target) -> list[Path]:
+    """Every file of a source whose outputs are complete."""
+    crops = [] if target.folder is None else saved_crops(target.folder / CROPS)
+    return [*target.files(), *crops]
+
+
+def clear(target: Target) -> None:
+    """Remove what an earlier attempt left in a target's folder, and nothing that is not fervid's.
+
+    Raises:
+        SinkError: something cannot be removed.
+    """
+    if target.folder is None:
+        return
+    left = [target.folder / name for name in IN_FOLDER]
+    for path in (*left, *saved_crops(target.folder / CROPS)):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SinkError(
+                f"{path} of an earlier attempt cannot be removed ({error.strerror}); remove it or "
+                "choose another folder.",
+                str(path),
+            ) from error
 
 
 def _outputs(output: OutputConfig, kinds: Iterable[str]) -> Iterable[Output]:
