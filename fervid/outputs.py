@@ -73,28 +73,31 @@ def plan(
     Args:
         config: of the run.
         sources: every single one, after folders and patterns were resolved.
-        begun: sources whose outputs may be there, as this run goes on where an earlier one ended,
-            and their folders below DIR.
+        begun: sources that an earlier run has taken in hand, and their folders below DIR. With
+            --resume they keep those, and what lies there is no obstacle.
 
     Raises:
         ConfigError: an output exists and may not be overwritten, is a source, is wanted twice, or
             holds one source and there are several.
     """
     output, begun = config.output, begun or {}
+    kept = begun if output.resume else {}
     _refuse_repeated(output, sources)
     shared = tuple(_outputs(output, SHARED))
     own = tuple(_outputs(output, SINGLE))
     if output.out is None:
         targets = [Target(source, own, shared) for source in sources]
     else:
-        folders = [output.out / name for name in folder_names(sources, begun)]
+        folders = [output.out / name for name in folder_names(sources, kept)]
         targets = [
-            Target(source, (*own, *_in_folder(output, folder)), shared, folder, source in begun)
+            Target(source, (*own, *_in_folder(output, folder)), shared, folder, source in kept)
             for source, folder in zip(sources, folders, strict=True)
         ]
     _refuse_clashes(targets)
     refuse_existing((path for _, path in shared if path is not None), output.overwrite)
     for target in targets:
+        if target.source in begun:
+            _refuse_begun(target, output)
         refuse_existing(target.files(), output.overwrite or target.renewed)
         if not target.renewed:
             _look_for_pictures(target, output)
@@ -183,6 +186,21 @@ def _refuse_clashes(targets: Sequence[Target]) -> None:
                 "output",
             )
         taken[place] = label
+
+
+def _refuse_begun(target: Target, output: OutputConfig) -> None:
+    """Stop before results of an archive that was begun are written once more, unasked.
+
+    Raises:
+        ConfigError: there are some, and nothing says what becomes of them.
+    """
+    if output.resume or output.overwrite or not any(map(probe.is_file, target.files())):
+        return
+    raise ConfigError(
+        f"{output.out} holds results of an earlier run over {target.label}; add --resume to go on "
+        "with it, --overwrite to begin again, or choose another folder.",
+        "resume",
+    )
 
 
 def _look_for_pictures(target: Target, output: OutputConfig) -> None:

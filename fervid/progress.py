@@ -87,11 +87,11 @@ class ProgressDisplay:
         self, progress: Progress, console: Console, *, quiet: bool, clock: Callable[[], float]
     ) -> None:
         self._progress, self._console, self._clock = progress, console, clock
-        self._quiet, self._next_s = quiet, clock()
-        self._said = ""
+        self._quiet, self._said = quiet, ""
         self._live: Live | None = None
         if not quiet and console.is_terminal and not console.is_dumb_terminal:
             self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._next_s = clock() + (0.0 if self._live else PLAIN_EVERY_S)
 
     def __enter__(self) -> Self:
         if self._live:

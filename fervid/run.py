@@ -103,9 +103,9 @@ def run(
         for sink in sinks:
             closed.callback(sink.close)
         sources = expand(config)
-        refuse_unfit(config, sources, own_parts=bool(sinks) or backend is not None)
+        refuse_unfit(config, sources, own_sinks=bool(sinks), own_network=backend is not None)
         manifest = closed.enter_context(Manifest(_kept_in(config, sources)))
-        targets = plan(config, sources, manifest.begun(sources) if config.output.resume else {})
+        targets = plan(config, sources, manifest.begun(sources))
         logins = read_logins(config.read.credentials, os.environ)
         outputs = closed.enter_context(RunOutputs(config, targets, stderr, stdout))
         book = Book(config, targets, manifest, outputs, (stderr, clock))

@@ -27,13 +27,16 @@ def threads_a_job(jobs: int) -> int:
     return max(1, cores() // jobs)
 
 
-def refuse_unfit(config: RunConfig, sources: Sequence[str], *, own_parts: bool) -> None:
+def refuse_unfit(
+    config: RunConfig, sources: Sequence[str], *, own_sinks: bool = False, own_network: bool = False
+) -> None:
     """Stop where files are to be shared out, or gone on with, and something cannot be.
 
     Args:
         config: of the run.
         sources: every single one.
-        own_parts: outputs or a network of a program's own are among the parts of the run.
+        own_sinks: a program's own outputs are among the parts of the run.
+        own_network: its own network is.
 
     Raises:
         ConfigError: so it is.
@@ -57,10 +60,11 @@ def refuse_unfit(config: RunConfig, sources: Sequence[str], *, own_parts: bool) 
             "standard output.",
             key,
         )
-    if own_parts:
+    if own_sinks or (own_network and key != "resume"):
+        what = "sinks" if own_sinks else "backend"
         raise ConfigError(
-            f"{key} takes no sinks and no backend of your own, which stay in one process; leave "
-            f"out {key} or them.",
+            f"{key} takes no {what} of your own, which one process has for all files; leave out "
+            "one of them.",
             key,
         )
 
