@@ -1,4 +1,7 @@
-"""What is on the disk for good: it is still there when the power fails in the next moment."""
+"""What is on the disk for good, and what of an earlier attempt is removed from it.
+
+For good means that it is still there when the power fails in the next moment.
+"""
 
 import contextlib
 import os
@@ -6,7 +9,36 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fervid import probe
+from fervid.errors import SinkError
+from fervid.outputs import CROPS, IN_FOLDER, Target
+from fervid.sinks.crops import saved_crops
 from fervid.sinks.text import sink_error
+
+
+def saved(target: Target) -> list[Path]:
+    """Every file of a source whose outputs are complete; devices and pipes keep nothing."""
+    crops = [] if target.folder is None else saved_crops(target.folder / CROPS)
+    return [*filter(probe.is_file, target.files()), *crops]
+
+
+def clear(target: Target) -> None:
+    """Remove what an earlier attempt left in a target's folder, and nothing that is not fervid's.
+
+    Raises:
+        SinkError: something cannot be removed.
+    """
+    if target.folder is None:
+        return
+    left = [target.folder / name for name in IN_FOLDER]
+    for path in (*left, *saved_crops(target.folder / CROPS)):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SinkError(
+                f"{path} of an earlier attempt cannot be removed ({error.strerror}); remove it or "
+                "choose another folder.",
+                str(path),
+            ) from error
 
 
 def settle(files: Iterable[Path]) -> None:

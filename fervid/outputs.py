@@ -11,7 +11,7 @@ from typing import Any
 from fervid import probe
 from fervid.config import STDOUT, OutputConfig, RunConfig, refuse_existing, without_credentials
 from fervid.config.source import identity
-from fervid.errors import ConfigError, SinkError
+from fervid.errors import ConfigError
 from fervid.folders import folder_names
 from fervid.sinks import RunHeader
 from fervid.sinks.crops import saved_crops
@@ -102,32 +102,6 @@ def plan(
         if not target.renewed:
             _look_for_pictures(target, output)
     return targets
-
-
-def saved(target: Target) -> list[Path]:
-    """Every file of a source whose outputs are complete."""
-    crops = [] if target.folder is None else saved_crops(target.folder / CROPS)
-    return [*target.files(), *crops]
-
-
-def clear(target: Target) -> None:
-    """Remove what an earlier attempt left in a target's folder, and nothing that is not fervid's.
-
-    Raises:
-        SinkError: something cannot be removed.
-    """
-    if target.folder is None:
-        return
-    left = [target.folder / name for name in IN_FOLDER]
-    for path in (*left, *saved_crops(target.folder / CROPS)):
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise SinkError(
-                f"{path} of an earlier attempt cannot be removed ({error.strerror}); remove it or "
-                "choose another folder.",
-                str(path),
-            ) from error
 
 
 def _outputs(output: OutputConfig, kinds: Iterable[str]) -> Iterable[Output]:

@@ -18,11 +18,11 @@ from fervid.backends import Backend, model_file, open_backend
 from fervid.card import sha256
 from fervid.clips import INTERRUPTED, Row
 from fervid.config import RunConfig
-from fervid.durable import settle
+from fervid.durable import clear, saved, settle
 from fervid.errors import FervidError, ReaderGone, SinkError
 from fervid.failures import Failures
 from fervid.logins import read_logins
-from fervid.outputs import Target, clear, saved
+from fervid.outputs import Target
 from fervid.rounds import run_group
 from fervid.session import Session
 from fervid.threads import opencv_threads
