@@ -58,8 +58,7 @@ class OutputConfig(Section):
         anonymize: Cover each face's head in every picture that is written, until 1 second after
             it was last found; one that is never found is not hidden.
         overwrite: Replace outputs that exist.
-        resume: Go on where an earlier run into the same folder ended: files that are complete stay
-            as they are, those that were under way are analysed again (needs --out).
+        resume: Go on where an earlier run ended, with what is not complete yet.
         queue_mb: Memory for frames that wait to be written, in MB a source.
     """
 

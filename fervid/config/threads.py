@@ -20,10 +20,8 @@ class ThreadConfig(Section):
         filter_threads: Threads of OpenCV, for filters and drawing; 0 is one a core.
         decode_threads: Threads that decode a video; 0 is the library's choice.
         encode_threads: Threads that encode a video; 0 is the library's choice.
-        jobs: Files that are analysed at the same time, each in a process of its own, among which
-            the cores are divided; 0 is one for two cores.
-        ray: Address of a Ray cluster that analyses files, as host:port or auto; its machines see
-            the files under the same paths.
+        jobs: Files that are analysed at once, each in its own process; 0 is one for two cores.
+        ray: Address of a Ray cluster that analyses the files: host:port or auto.
     """
 
     threads: int = within(0, 0, MOST)
