@@ -43,7 +43,7 @@ LAYERS = {
     3: ("prefetch", "frames", "checkpoint", "adcam", "folded", "backends", "sinks"),
     4: (
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
-        *("outputs", "clips", "archive", "writing", "writer", "replay", "results"),
+        *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
     ),
     5: ("session", "lane", "run", "recover", "settings"),
     6: ("parser", "usage", "doctor", "commands", "bench"),
