@@ -1,4 +1,4 @@
-"""The small commands: config show, recover, list-cameras, completion."""
+"""The small commands: config show, recover, report, list-cameras, completion."""
 
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -65,6 +65,22 @@ def recover(folder: Path, /, *, console: Annotated[Console, Given]) -> int:
     steps = complete(folder)
     text = "".join(f"{printable(f'{step.path}: {step.done}')}\n" for step in steps)
     _print(console, text or "Everything is complete already.\n")
+    return 0
+
+
+def report(folder: Path, /, *, overwrite: bool = False, console: Annotated[Console, Given]) -> int:
+    """Write report.html for the results in and below a folder, from their journals.
+
+    Args:
+        folder: The results' folder.
+        overwrite: Replace reports that exist; a new one shows no faces and no heatmaps, which no
+            journal holds.
+        console: Standard output.
+    """
+    from fervid.report.again import write_reports
+
+    steps = write_reports(folder, overwrite=overwrite)
+    _print(console, "".join(f"{printable(f'{path}: {done}')}\n" for path, done in steps))
     return 0
 
 

@@ -78,6 +78,7 @@ class Lane:
             own = parts.enter_context(session.outputs.sinks(target, self._header))
             self._drawn = any(sink.wants_pixels for sink in (*own, *session.sinks))
             seen = (self._drawn and session.config.explain.heatmap) or self._viewer.wants_pixels
+            seen = seen or any(getattr(sink, "wants_maps", False) for sink in own)
             seen = seen or any(getattr(sink, "wants_maps", True) for sink in session.sinks)
             self._pipeline = parts.enter_context(
                 Pipeline(session.config, session.backend, maps=seen)

@@ -19,8 +19,8 @@ from fervid.sinks.rows import header_record
 from fervid.sinks.text import write_whole
 
 JOURNAL, TABLE, SUMMARY, CROPS = "faces.jsonl", "faces.parquet", "summary.json", "crops"
-VIDEO, SUBTITLES = "annotated.mp4", "faces.srt"
-IN_FOLDER = (VIDEO, JOURNAL, TABLE, SUMMARY, SUBTITLES)
+VIDEO, SUBTITLES, REPORT = "annotated.mp4", "faces.srt", "report.html"
+IN_FOLDER = (VIDEO, JOURNAL, TABLE, SUMMARY, SUBTITLES, REPORT)
 SHARED = ("jsonl", "csv", "parquet")  # files that rows of several sources may go to
 SINGLE = ("video", "srt")  # files that hold one source
 
@@ -53,6 +53,11 @@ class Target:
         return None if self.folder is None else self.folder / SUMMARY
 
     @property
+    def report(self) -> Path | None:
+        """The page that shows the whole run over this source."""
+        return None if self.folder is None else self.folder / REPORT
+
+    @property
     def label(self) -> str:
         """The source without credentials."""
         return without_credentials(self.source)
@@ -60,7 +65,7 @@ class Target:
     def files(self) -> list[Path]:
         """Every file that is this source's alone; of the crops, which are many, none."""
         paths = [path for kind, path in self.sinks if path is not None and kind != "crops"]
-        return paths + ([self.summary] if self.summary else [])
+        return paths + [path for path in (self.summary, self.report) if path is not None]
 
 
 def plan(

@@ -71,6 +71,9 @@ COMMANDS: dict[str, Command] = {
     "recover": Command(
         "fervid.commands:recover", "Complete the tables and summaries that a crash cut off."
     ),
+    "report": Command(
+        "fervid.commands:report", "Write report.html for results that have none, a page each."
+    ),
     "--list-cameras": Command("fervid.commands:list_cameras", "Print the cameras that are there."),
     "completion": Command(
         "fervid.commands:completion",
@@ -92,7 +95,7 @@ BELOW_0 = re.compile(r"-\d[\d.,:-]*")
 USAGE_LINE = (
     "Usage: fervid SOURCE... [-o DIR] [OPTIONS]\n"
     "       fervid --camera N [OPTIONS]\n"
-    "       fervid doctor | config show | recover DIR | completion"
+    "       fervid doctor | config show | recover DIR | report DIR | completion"
 )
 
 Flat = Annotated[RunConfig, Parameter(name="*")]

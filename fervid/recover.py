@@ -1,4 +1,4 @@
-"""Rebuild what a run could not complete - tables, summaries - from its journals."""
+"""Rebuild what a run could not complete - tables, summaries, reports - from its journals."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,8 +8,9 @@ from typing import Any
 
 from fervid.archive import ALL, CLIPS, found_folders, known_folders, whole_tables, write_archive
 from fervid.errors import ConfigError, SinkError
-from fervid.outputs import JOURNAL, SUMMARY, write_summary
+from fervid.outputs import JOURNAL, REPORT, SUMMARY, write_summary
 from fervid.replay import replayed_summary
+from fervid.report import report_of
 from fervid.results import refuse_no_folder
 from fervid.sinks.jsonl import ends_cut_off, read_headers
 
@@ -122,6 +123,8 @@ def _rebuild(journal: Path, table: Path | None, with_summary: bool) -> Iterator[
         path = journal.with_name(SUMMARY)
         write_summary(path, figures)
         yield Recovered(path, f"figures of {figures['frames']} frames", True)
+        report_of(journal, journal.with_name(REPORT), figures)
+        yield Recovered(journal.with_name(REPORT), "without pictures of faces", True)
 
 
 def _renew_archive(folder: Path, *, renew: bool) -> Iterator[Recovered]:

@@ -18,8 +18,9 @@ from fervid.config import RunConfig
 from fervid.errors import ReaderGone, SinkError
 from fervid.interrupt import held_interrupt
 from fervid.outputs import Output, Target, write_summary
+from fervid.report import Observer, write_report
 from fervid.sinks import SINKS, RunHeader, Sink
-from fervid.sinks.text import TextOutput
+from fervid.sinks.text import TextOutput, sink_error
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class RunOutputs:
         self._more = {"video": {"threads": config.cores.encode_threads}}
         self._rows: dict[str, Row] = {}
         self._shared: dict[Output, Any] = {}
+        self._observers: dict[str, Observer] = {}
         self._lock = threading.RLock()
 
     def __enter__(self) -> Self:
@@ -72,6 +74,8 @@ class RunOutputs:
                 opened.append(_open(kind, path, header, **self._more.get(kind, {})))
             for output in target.shared:
                 opened.append(self._join(output, header))  # noqa: PERF401
+            if target.report is not None:
+                opened.append(self._observe(target, target.report, header))
             yield opened
             self.refuse_gone(target)
         except BaseException:
@@ -96,19 +100,22 @@ class RunOutputs:
                 )
 
     def add(self, target: Target, summary: Mapping[str, Any]) -> None:
-        """Take the figures of a source that has ended, well or not, and write its summary.
+        """Take the figures of a source that has ended, well or not; write its summary and report.
 
         Args:
             target: of the source.
             summary: as `outputs.summary_record` makes it.
 
         Raises:
-            SinkError: the summary cannot be written.
+            SinkError: one cannot be written.
         """
         self._put(target, clip_row(self.name(target), summary))
         # Without its folder no output could be opened, and that is the error to tell.
         if target.summary is not None and probe.is_folder(target.summary.parent):
             write_summary(target.summary, summary)
+            observer = self._observers.pop(target.source, None)
+            if target.report is not None and observer is not None:
+                write_report(target.report, observer, summary)
 
     def fail(self, target: Target, error: object) -> None:
         """Take the error of a source that failed; figures that it had are kept."""
@@ -158,6 +165,22 @@ class RunOutputs:
                 closing.callback(self._write_archive, self._out)
             for output in self._shared.values():
                 closing.callback(output.close)
+
+    def _observe(self, target: Target, report: Path, header: RunHeader) -> Observer:
+        """What collects for the report of a source; one of an earlier run makes room.
+
+        Raises:
+            SinkError: the earlier one cannot be removed.
+        """
+        try:
+            report.unlink(missing_ok=True)
+        except OSError as error:
+            raise sink_error(report, error) from error
+        output = self._config.output
+        pictures = output.images and output.anonymize == "none"
+        observer = Observer.of_run(header, pictures=pictures)
+        self._observers[target.source] = observer
+        return observer
 
     def _join(self, output: Output, header: RunHeader) -> Sink:
         """A sink of this source that writes to an output of all."""

@@ -44,7 +44,7 @@ LAYERS = {
     3: ("prefetch", "frames", "checkpoint", "adcam", "folded", "backends", "sinks"),
     4: (
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
-        *("outputs", "clips", "archive", "writing", "writer", "replay", "results"),
+        *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
         *("durable", "lock", "manifest"),
     ),
     5: (

@@ -57,6 +57,7 @@ def test_an_anonymized_video_shows_no_face(short, tmp_path, method):
     assert sum(found_in(short)) == 20
     assert sum(found_in(video)) == 0
     ours, source = pictures(video)[10], pictures(short)[10]
+    assert "image/jpeg" not in (video.parent / "report.html").read_text()
     corner = np.s_[:40, :60]
     assert np.abs(ours[corner].astype(int) - source[corner]).mean() < 6
 
@@ -73,8 +74,9 @@ def test_the_heatmap_lies_where_the_face_was(short, tmp_path):
 def test_no_images_writes_none(short, tmp_path, capsys):
     out = tmp_path / "out"
     assert main([str(short), "-o", str(out), "--no-images", "--subtitles", "--quiet"]) == 0
+    assert "image/jpeg" not in (out / "short" / "report.html").read_text()
     names = {p.name for p in (out / "short").iterdir()}
-    assert names == {"faces.jsonl", "faces.parquet", "faces.srt", "summary.json"}
+    assert names == {"faces.jsonl", "faces.parquet", "faces.srt", "report.html", "summary.json"}
     for more in (["--save-crops"], ["--video", str(tmp_path / "x.mp4")]):
         assert main([str(short), "-o", str(out), "--no-images", *more]) == 2
         assert "--no-images forbids that" in capsys.readouterr().err

@@ -19,7 +19,7 @@ from fervid.cli import main
 from tests.clips import clip, cut
 from tests.places import DATA, DEFAULT_MODEL, ROOT, SAMPLE, needs_data
 
-FILES = {"annotated.mp4", "faces.jsonl", "faces.parquet", "summary.json"}
+FILES = {"annotated.mp4", "faces.jsonl", "faces.parquet", "report.html", "summary.json"}
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def clip(tmp_path_factory):
 
 def test_it_writes_what_the_command_line_writes_and_prints_nothing(clip, tmp_path, capfd):
     (summary,) = fervid.analyse(clip, out=tmp_path, backend=FakeBackend())
-    names = {"annotated.mp4", "faces.jsonl", "faces.parquet", "summary.json"}
+    names = {"annotated.mp4", "faces.jsonl", "faces.parquet", "report.html", "summary.json"}
     assert {p.name for p in (tmp_path / "a").iterdir()} >= names
     assert json.loads(json.dumps(summary)) == json.loads(
         (tmp_path / "a" / "summary.json").read_text()

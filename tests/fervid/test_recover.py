@@ -56,6 +56,7 @@ def test_a_table_and_a_summary_come_back_as_they_were(out, how):
     done = steps(out)
     assert done["a/x/faces.parquet"] == "10 rows from faces.jsonl"
     assert done["a/x/summary.json"] == "figures of 5 frames"
+    assert done["a/x/report.html"] == "without pictures of faces"
     assert done["all.parquet"] == "16 rows of 2 clips"
     assert "b/x/faces.parquet" not in done
     assert pq.read_table(table).equals(rows, check_metadata=True)

@@ -68,7 +68,10 @@ FILES = (
         ("cut-later.mp4", "tiny.onnx"),
         left=tuple(
             f"results/cut-later/{name}"
-            for name in ("annotated.mp4", "faces.jsonl", "faces.parquet", "summary.json")
+            for name in (
+                *("annotated.mp4", "faces.jsonl", "faces.parquet"),
+                *("report.html", "summary.json"),
+            )
         ),
     ),
     Mistake(

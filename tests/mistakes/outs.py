@@ -11,7 +11,7 @@ TINY = "--model tiny.onnx"
 CLIP = ("clip.mp4",)
 RUN = ("clip.mp4", "tiny.onnx")
 FACE = ("portrait.mp4", "tiny.onnx")
-FOLDER = ("annotated.mp4", "faces.jsonl", "faces.parquet", "summary.json")
+FOLDER = ("annotated.mp4", "faces.jsonl", "faces.parquet", "report.html", "summary.json")
 
 
 def in_folder(name: str, *files: str) -> tuple[str, ...]:

@@ -67,6 +67,33 @@ COMMANDS = (
         ("results/",),
     ),
     Mistake(
+        "report-nothing", "a report, without saying of what", "fervid report", 2, r"needs a FOLDER"
+    ),
+    Mistake(
+        "report-nowhere",
+        "a report of a folder that is not there",
+        "fervid report reslts",
+        2,
+        r"^There is no folder reslts; did you mean results\?$",
+        ("results/",),
+    ),
+    Mistake(
+        "report-clip",
+        "a report of a clip instead of its results",
+        "fervid report clip.mp4",
+        2,
+        r"^clip\.mp4 is a file; give the folder",
+        CLIP,
+    ),
+    Mistake(
+        "report-empty",
+        "a report of a folder without journals",
+        "fervid report results",
+        2,
+        r"^There is no journal \(faces\.jsonl\) below results; give the folder",
+        ("results/",),
+    ),
+    Mistake(
         "recover-file",
         "recovering a file",
         "fervid recover clip.mp4",

@@ -1,0 +1,146 @@
+"""What happened when, in a memory that does not grow: sums and extremes by bucket of time.
+
+A bucket is as wide as makes the whole run fit into MOST_BUCKETS; when time runs out of them, each
+two become one. So an hour and a day are summed up as they come, and nothing is read twice.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fervid.records import NOISE_KINDS, FrameResult
+
+F64 = NDArray[np.float64]
+MOST_BUCKETS = 4096  # more than a screen has columns, even when a part is enlarged
+MOST_ROWS = 60_000  # buckets of all tracks: about 20 MB here, under 2 MB in the report
+MOST_TRACKS = 300
+FIRST_WIDTH_S = 0.02  # up to 50 frames a second keep a bucket each, for the first 82 s
+
+FILTER_NAMES = ("none", "gaussian", "median", "bilateral", "deblock")
+REASONS = ("confidence", "small", "blurred", "dark")
+# Columns of a frame's row that are sums; those of its noise kind and filter follow, then extremes.
+FRAME_SUMS = (
+    *("frames", "time_s", "severity", "sigma", "impulse", "speckle"),
+    *("blocking", "blur", "darkness", "faces", "dropped"),
+)
+# Of a face's row; the classes follow, then extremes. A reason is called "confidence" too.
+FACE_SUMS = ("frames", "time_s", "confidence", "uncertain", *(f"why_{r}" for r in REASONS))
+
+
+class Rows:
+    """Rows of numbers by bucket, each of sums and of largest values.
+
+    Args:
+        sums: how many columns are sums; the others keep the largest value.
+    """
+
+    def __init__(self, sums: int) -> None:
+        self._sums = sums
+        self._rows: dict[int, F64] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, bucket: int, row: F64) -> bool:
+        """Take a row; returns whether it opened a bucket."""
+        old = self._rows.get(bucket)
+        if old is None:
+            self._rows[bucket] = row
+            return True
+        n = self._sums
+        old[:n] += row[:n]
+        np.maximum(old[n:], row[n:], out=old[n:])
+        return False
+
+    def halve(self) -> None:
+        """Make one bucket of each two."""
+        rows, self._rows = self._rows, {}
+        for bucket, row in rows.items():
+            self.add(bucket // 2, row)
+
+    def table(self) -> F64:
+        """All rows in the order of time, float64 (n, columns)."""
+        rows = [self._rows[bucket] for bucket in sorted(self._rows)]
+        return np.stack(rows) if rows else np.zeros((0, 0))
+
+
+class Timeline:
+    """Sums up frames and tracks over time.
+
+    Of more than `most_tracks` the one with the fewest buckets is forgotten.
+
+    Args:
+        classes: K names.
+        most_buckets: that the run is divided into.
+        most_rows: buckets of all tracks together.
+        most_tracks: that are kept.
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        most_buckets: int = MOST_BUCKETS,
+        most_rows: int = MOST_ROWS,
+        most_tracks: int = MOST_TRACKS,
+    ) -> None:
+        self._limits = most_buckets, most_rows, most_tracks
+        self.classes = tuple(classes)
+        self.width_s = FIRST_WIDTH_S
+        self.frames = Rows(len(FRAME_SUMS) + len(NOISE_KINDS) + len(FILTER_NAMES))
+        self.tracks: dict[int, Rows] = {}
+        self.forgotten = 0
+        self._n_rows = 0
+        self.begin_s: float | None = None
+
+    def observe(self, result: FrameResult) -> None:
+        """Take one frame."""
+        if self.begin_s is None:
+            # Half a bucket before, so that rounding moves no frame into another bucket.
+            self.begin_s = result.time_s - FIRST_WIDTH_S / 2
+        since_s = max(0.0, result.time_s - self.begin_s)
+        while since_s / self.width_s >= self._limits[0] or self._n_rows > self._limits[1]:
+            self._halve()
+        bucket = int(since_s / self.width_s)
+        self.frames.add(bucket, _frame_row(result))
+        for i, track in enumerate(result.faces.track_ids.tolist()):
+            if track >= 0:
+                self._n_rows += self._track(track).add(bucket, _face_row(result, i))
+
+    def _track(self, track: int) -> Rows:
+        rows = self.tracks.get(track)
+        if rows is None:
+            if len(self.tracks) >= self._limits[2]:
+                shortest = min(self.tracks, key=lambda t: len(self.tracks[t]))
+                self._n_rows -= len(self.tracks.pop(shortest))
+                self.forgotten += 1
+            rows = self.tracks[track] = Rows(len(FACE_SUMS) + len(self.classes))
+        return rows
+
+    def _halve(self) -> None:
+        self.width_s *= 2
+        self.frames.halve()
+        for rows in self.tracks.values():
+            rows.halve()
+        self._n_rows = sum(map(len, self.tracks.values()))
+
+
+def _frame_row(result: FrameResult) -> F64:
+    """A frame's sums (FRAME_SUMS, noise kinds, filters) and its largest severity."""
+    noise = result.noise
+    kinds = [float(noise.kind == kind) for kind in NOISE_KINDS]
+    filters = [float(result.filter_name == name) for name in FILTER_NAMES]
+    counts = (float(len(result.faces)), float(result.dropped))
+    values = (1.0, result.time_s, noise.severity, *noise.levels, *noise.quality, *counts)
+    row = np.array([*values, *kinds, *filters, noise.severity], np.float64)
+    return np.asarray(np.nan_to_num(row), np.float64)
+
+
+def _face_row(result: FrameResult, i: int) -> F64:
+    """A face's sums (FACE_SUMS, classes), its largest confidence and minus its smallest."""
+    shares = result.smoothed[i]
+    confidence = float(shares[result.classes.index(result.labels[i])])
+    why = [float(reason in result.reasons[i]) for reason in REASONS]
+    values = (1.0, result.time_s, confidence, float(result.uncertain[i]), *why)
+    row = np.array([*values, *shares, confidence, -confidence], np.float64)
+    return np.asarray(np.nan_to_num(row), np.float64)

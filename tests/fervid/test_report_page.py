@@ -1,0 +1,165 @@
+"""Reports in a real Chromium, opened from disk: what they show, say and ask for."""
+
+import re
+import time
+
+import pytest
+
+from fervid.report import write_report
+from tests.browser import chromium, needs_browser, opened
+from tests.reports import CLASSES, drawn_results, label_at, observed
+
+pytestmark = [needs_browser, pytest.mark.filterwarnings("default")]
+HOSTILE = "</script><img src=x onerror=document.body.remove()>.mp4"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+def report(folder, results, **more):
+    path = folder / "report.html"
+    write_report(path, *observed(results, **more))
+    return path
+
+
+@pytest.fixture(scope="module")
+def two_people(tmp_path_factory):
+    """Twenty seconds of two people, each of whom is followed twice for ten."""
+    folder = tmp_path_factory.mktemp("two")
+    return report(folder, drawn_results(20, people=2, lasting_s=10), label=HOSTILE)
+
+
+def point_at(page, chart, share):
+    """Move the mouse to a place of a chart, 0-1 of its width."""
+    place = page.locator(f"#{chart} .u-over")
+    place.evaluate("element => element.scrollIntoView({block: 'center', behavior: 'instant'})")
+    box = place.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+    return box
+
+
+def told(page):
+    return page.inner_text("#readout").replace("\n", " ")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["desk", "phone"])
+def test_it_opens_from_disk_and_asks_for_nothing(browser, two_people, scheme, size):
+    with opened(browser, two_people, scheme=scheme, size=size) as (page, seen):
+        page.wait_for_selector("html[data-ready]")
+        assert page.inner_text("h1") == HOSTILE
+        assert page.locator("img").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.locator("#changes .tile canvas").count() > 4
+        assert page.locator("main > section").count() == 8
+        assert (seen.said, seen.asked) == ([], [])
+
+
+def test_the_policy_stops_what_a_page_would_fetch_or_run(browser, two_people):
+    with opened(browser, two_people) as (page, seen):
+        page.evaluate(
+            "document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.1:9/x'}))"
+        )
+        page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p onclick=\"x()\">')")
+        page.wait_for_timeout(300)
+        assert any("Content Security Policy" in line for line in seen.said)
+
+
+def test_pointing_at_a_moment_tells_its_values(browser, two_people):
+    with opened(browser, two_people) as (page, _):
+        point_at(page, "classes", 0.3)  # about 6 s
+        words = told(page)
+        time_s = float(re.match(r"0:0(\d\.\d+)", words)[1])
+        assert abs(time_s - 6) < 0.2
+        assert "noise gaussian 0.100, filter gaussian" in words
+        for person in (0, 1):
+            assert f"#{person} {CLASSES[label_at(person, time_s)]} " in words
+        assert "#2" not in words  # there from 10 s on
+        point_at(page, "noise", 0.75)
+        assert "#2 " in told(page)
+
+
+def test_dragging_and_keys_move_all_charts(browser, two_people):
+    def views():
+        return page.evaluate("Object.values(charts).map((u) => [u.scales.x.min, u.scales.x.max])")
+
+    with opened(browser, two_people) as (page, _):
+        box = point_at(page, "noise", 0.25)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 9, steps=4)
+        page.mouse.up()
+        close = views()
+        assert close[0] == pytest.approx([5, 10], abs=0.1)
+        assert close[1] == close[2] == close[0]
+        page.focus("#classes")
+        page.keyboard.press("-")
+        assert views()[0][1] - views()[0][0] > 7
+        page.keyboard.press("0")
+        assert views()[2] == pytest.approx([0, 20], abs=0.1)
+        page.keyboard.press("Home")
+        before = told(page)
+        page.keyboard.press("ArrowRight")
+        assert told(page) != before
+        page.keyboard.press("+")
+        assert views()[0][1] - views()[0][0] == pytest.approx(12, abs=0.1)
+
+
+def test_ticked_tracks_become_one_person(browser, two_people):
+    with opened(browser, two_people) as (page, seen):
+        options = page.locator("#who option").all_inner_texts()
+        assert options == ["#0", "#1", "#2", "#3"]
+        page.check("input[aria-label='same person #0']")
+        page.check("input[aria-label='same person #2']")
+        assert page.locator("#who option").all_inner_texts() == ["#0+#2", "#1", "#3"]
+        for place in (0.2, 0.8):
+            point_at(page, "lanes", place)
+            assert "#0+#2 " in told(page)
+        assert page.evaluate("lanes[0].n") == 500
+        page.uncheck("input[aria-label='same person #2']")
+        assert page.locator("#who option").count() == 4
+        page.uncheck("input[aria-label='draw #3']")
+        assert page.locator("#who option").count() == 3
+        assert seen.said == []
+
+
+def test_a_tile_leads_to_its_moment(browser, two_people):
+    with opened(browser, two_people) as (page, _):
+        tile = page.locator("#changes .tile").last
+        where = tile.locator(".where").inner_text()
+        tile.click()
+        assert told(page).startswith(where.split(" ")[0][:6])
+        assert page.evaluate("view[1] - view[0]") == pytest.approx(10, abs=0.1)
+        assert page.locator("#who").evaluate("e => e.selectedOptions[0].text") in where
+
+
+@pytest.mark.parametrize("what", ["no frames", "no faces", "one frame", "no pictures"])
+def test_odd_runs_make_a_page_without_errors(browser, tmp_path, what):
+    people = 0 if what == "no faces" else 1
+    seconds = {"no frames": 0, "one frame": 0.04}.get(what, 4)
+    path = report(tmp_path, drawn_results(seconds, people=people), pictures=what != "no pictures")
+    with opened(browser, path) as (page, seen):
+        page.wait_for_selector("html[data-ready]")
+        if what == "no pictures":
+            assert "asked to show no faces" in page.inner_text("#about-faces")
+        assert seen.said == []
+
+
+def test_ten_minutes_are_ready_within_two_seconds(browser, tmp_path):
+    path = report(tmp_path, drawn_results(600, people=2))
+    with opened(browser, path) as (page, seen):
+        page.wait_for_selector("html[data-ready]")
+        took_ms = page.evaluate(
+            "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
+        )
+        began = time.perf_counter()
+        point_at(page, "classes", 0.5)
+        words = told(page)
+        answered_s = time.perf_counter() - began
+        assert words.startswith(("5:00", "4:59"))
+        assert "mean of 4.0 frames" in page.inner_text("#sampling")
+        assert took_ms < 2000
+        assert answered_s < 0.5
+        assert seen.said == []
