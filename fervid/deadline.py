@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 # Waiting is cut into pieces, since Windows delivers Ctrl-C only between them.
@@ -62,7 +62,8 @@ def call_unless_stopped(
     ).start()
     try:
         while not (future.done() or stop.done()):
-            wait((future, stop), WAIT_S, FIRST_COMPLETED)
+            either: tuple[Future[Any], ...] = (future, stop)
+            wait(either, WAIT_S, FIRST_COMPLETED)
     except BaseException:
         _give_up(future, discard)
         raise

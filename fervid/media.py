@@ -21,7 +21,14 @@ from fervid.pace import Pacer
 from fervid.records import Frame, SourceInfo
 from fervid.refusals import is_silence, reason, why_broken_off
 from fervid.seeking import key_frame_before
-from fervid.streams import in_pieces, is_live, open_stream, packets_in_time, packets_of
+from fervid.streams import (
+    in_pieces,
+    is_live,
+    open_stream,
+    packets_in_time,
+    packets_of,
+    refuse_silence,
+)
 from fervid.upright import orientation, set_upright, square_size
 
 if TYPE_CHECKING:
@@ -168,8 +175,8 @@ class FileSource:
                     yield from pictures
                     if pictures:
                         seen_s, limit_s = time.monotonic(), self._read.read_timeout_s
-                    elif self._live and time.monotonic() - seen_s > limit_s:
-                        raise TimeoutError  # it sends, and nothing of it can be decoded
+                    elif self._live:  # it sends, and perhaps nothing of it can be decoded
+                        refuse_silence(seen_s, limit_s)
             except (FFmpegError, TimeoutError) as error:
                 failures += 1
                 self.damaged += 1

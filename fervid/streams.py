@@ -176,6 +176,20 @@ def packets_of(
             raise TimeoutError
 
 
+def refuse_silence(since_s: float, limit_s: float) -> None:
+    """Stop where nothing came for too long.
+
+    Args:
+        since_s: when something came last, by time.monotonic.
+        limit_s: seconds that may pass.
+
+    Raises:
+        TimeoutError: they have passed.
+    """
+    if time.monotonic() - since_s > limit_s:
+        raise TimeoutError
+
+
 def is_live(uri: str, container: "InputContainer") -> bool:
     """Tell whether a source cannot wait for its reader.
 

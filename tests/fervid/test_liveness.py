@@ -64,5 +64,5 @@ def test_a_picture_at_another_size_is_whole_and_undistorted(size):
     assert out.shape == (size[1], size[0], 3)
     ys, xs = np.nonzero(out[..., 0] > 127)
     assert np.ptp(ys) == pytest.approx(np.ptp(xs), abs=1)
-    assert np.ptp(xs) + 1 == pytest.approx(23 * min(size[0] / 60, size[1] / 40), abs=1.5)
+    assert np.ptp(xs) + 1 == pytest.approx(24 * min(size[0] / 60, size[1] / 40), abs=1.5)
     assert xs.mean() == pytest.approx((size[0] - 1) / 2, abs=0.6)

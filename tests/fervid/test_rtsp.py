@@ -101,7 +101,10 @@ def test_a_camera_that_freezes_is_silent(transport):
 
 def test_a_camera_that_goes_away_ends_the_stream(caplog):
     once = ReadConfig(reconnect="none")
-    with servers.rtsp_server() as (host, process), open_source(f"rtsp://{host}/cam", once) as source:
+    with (
+        servers.rtsp_server() as (host, process),
+        open_source(f"rtsp://{host}/cam", once) as source,
+    ):
         frames = iter(source)
         next(frames)
         process.kill()
