@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.25
 SPREAD = 0.5  # of a pause, by which it may be shorter: many readers do not come all at once
-STEADY_S = 5.0  # of pictures after which a loss is a new one, and pauses are short again
+STEADY_S = 2.0  # of pictures after which a loss is a new one, and pauses are short again
 MOST_DOUBLINGS = 30
 NUDGE_S = 1e-4  # between two frames at least
 DEFAULT_RATE = 25.0

@@ -14,7 +14,7 @@ import pytest
 
 import fervid
 from fervid.capture import open_source
-from fervid.config import OutputConfig, ReadConfig, RunConfig
+from fervid.config import ReadConfig, RunConfig
 from fervid.errors import SourceError, SourceOpenError
 from fervid.prefetch import Prefetch
 from fervid.recover import recover
@@ -29,7 +29,11 @@ SOON = {"open_timeout_s": 1.0, "read_timeout_s": 0.7}
 def in_turn(*answers):
     """Answer the first request by the first, and so on; the last one answers all others too."""
     left = itertools.chain(answers, itertools.repeat(answers[-1]))
-    return lambda handler: next(left)(handler)
+
+    def answer(handler):
+        next(left)(handler)
+
+    return answer
 
 
 def lines(path):
@@ -40,18 +44,13 @@ def lines(path):
 def lost_twice(tmp_path_factory):
     """What a run wrote whose stream broke off, came back after two refusals, and went for good."""
     out = tmp_path_factory.mktemp("out")
-    first, second = servers.mjpeg(12, rate=50), servers.mjpeg(10, rate=50, show=lambda n: n + 10)
+    first, second = servers.mjpeg(20, rate=50), servers.mjpeg(120, rate=50)
     refused = servers.status(503)
-    config = RunConfig(
-        read=ReadConfig(**SOON, reconnect=3),
-        output=OutputConfig(subtitles=True),
-    )
-    with (
-        servers.http_server(in_turn(first, refused, refused, second, refused)) as host,
-        pytest.raises(SourceError) as caught,
-    ):
+    config = RunConfig(read=ReadConfig(**SOON, reconnect=3))
+    with servers.http_server(in_turn(first, refused, refused, second, refused)) as host:
         uri = f"http://me:s3cret@{host}/"
-        fervid.analyse(uri, config=config, out=out, backend=FakeBackend())
+        with pytest.raises(SourceError) as caught:
+            fervid.analyse(uri, config=config, out=out, backend=FakeBackend())
     (journal,) = out.glob("*/faces.jsonl")
     return journal, str(caught.value)
 
@@ -112,24 +111,25 @@ def test_a_recovered_run_knows_the_losses_too(lost_twice, tmp_path):
 def test_an_rtsp_server_that_dies_or_stalls_and_returns(how):
     port = servers.free_port()
     read = ReadConfig(open_timeout_s=1.5, read_timeout_s=0.7)
-    with servers.rtsp_server(port=port) as (host, process):
-        with Prefetch(open_source(f"rtsp://{host}/cam", read)) as frames:
-            link = frames._source.link
+    with (
+        servers.rtsp_server(port=port) as (host, process),
+        Prefetch(open_source(f"rtsp://{host}/cam", read)) as frames,
+    ):
+        link = frames._source.link
+        before = next(frames)[0]
+        process.send_signal(signal.SIGKILL if how == "kill" else signal.SIGSTOP)
+        until = time.monotonic() + 5
+        while link.outage is None and time.monotonic() < until:
+            time.sleep(0.01)
+        assert link.outage is not None
+        while frames.ready:  # what was read before
             before = next(frames)[0]
-            process.send_signal(signal.SIGKILL if how == "kill" else signal.SIGSTOP)
-            until = time.monotonic() + 5
-            while link.outage is None and time.monotonic() < until:
-                time.sleep(0.01)
-            assert link.outage is not None
-            while frames.ready:  # what was read before
-                before = next(frames)[0]
-            with servers.rtsp_server(port=port) if how == "kill" else contextlib.nullcontext():
-                if how == "stop":
-                    time.sleep(0.5)
-                    process.send_signal(signal.SIGCONT)
-                returned = time.monotonic()
-                after = [next(frames)[0] for _ in range(10)]
-                assert time.monotonic() - returned < 5
+        process.wait() if how == "kill" else time.sleep(0.5)
+        with servers.rtsp_server(port=port) if how == "kill" else contextlib.nullcontext():
+            process.send_signal(signal.SIGCONT)
+            returned = time.monotonic()
+            after = [next(frames)[0] for _ in range(10)]
+            assert time.monotonic() - returned < 5
     offline, online = link.take()
     assert [f.connection for f in after] == [before.connection + 1] * 10
     assert after[0].index > before.index
@@ -184,6 +184,11 @@ def test_what_cannot_be_opened_at_first_fails_at_once():
     assert time.monotonic() - began < 1
 
 
+def _analyse(*sources, read, sinks):
+    config = RunConfig(read=read)
+    fervid.analyse(*sources, config=config, sinks=sinks, backend=FakeBackend())
+
+
 class Moments:
     """A sink that stops the run after so many frames; when each came, by its source's label."""
 
@@ -221,14 +226,7 @@ def test_a_dead_stream_does_not_delay_the_others():
         servers.http_server(other) as alive,
         pytest.raises(KeyboardInterrupt),
     ):
-        config = RunConfig(read=read)
-        fervid.analyse(
-            f"http://{dead}/?a",
-            f"http://{alive}/?b",
-            config=config,
-            sinks=[sink],
-            backend=FakeBackend(),
-        )
+        _analyse(f"http://{dead}/?a", f"http://{alive}/?b", read=read, sinks=[sink])
     mute.set()
     assert sink.events == ["offline"]
     (moments,) = (m for m in sink.seen.values() if len(m) >= 60)

@@ -126,7 +126,7 @@ def test_pauses_double_up_to_a_limit_and_are_short_again_after_a_steady_time():
     source, _ = reconnecting(
         sends(pictures(2), BROKE),
         *[REFUSED] * 5,
-        sends(pictures(80, 20), BROKE),  # 8 s
+        sends(pictures(30, 20), BROKE),  # 3 s
         sends(pictures(2, 10), BROKE),
         OVER,
         reconnect_max_s=3,
