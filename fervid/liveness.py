@@ -2,7 +2,8 @@
 
 A stuck encoder repeats its last picture for hours, bit for bit; a camera's own noise makes that all
 but impossible, even of a scene in which nothing moves. A picture of one colour just after a
-connection was opened is what servers send while their camera is not there yet.
+connection was opened again is what servers send while their camera is not there yet; such pictures
+are left out for as long as a picture may stay the same.
 """
 
 from enum import Enum
@@ -41,13 +42,13 @@ class PictureWatch:
     def __init__(self, frozen_s: float) -> None:
         self._frozen_s = self._patience_s = frozen_s
         self._last: U8 | None = None
-        self._since_s = self._frozen_at_s = -np.inf
+        self._since_s = self._began_s = self._frozen_at_s = -np.inf
         self._same = 0
         self._frozen = self._new = False
 
     def begin(self, time_s: float) -> None:
         """The source was opened again: what it shows has to prove itself."""
-        self._new, self._since_s, self._same = True, time_s, 0
+        self._new, self._began_s, self._since_s, self._same = True, time_s, time_s, 0
         if not self._frozen:
             self._last = None
 
@@ -70,6 +71,7 @@ class PictureWatch:
                 self._frozen, self._frozen_at_s = True, time_s
                 self._patience_s = min(2 * self._patience_s, max(MOST_PATIENCE_S, self._frozen_s))
                 return Verdict.FROZEN
+        self._new = self._new and time_s - self._began_s < self._frozen_s
         if self._frozen or (self._new and is_blank(bgr)):
             return Verdict.STALE
         self._new = False

@@ -152,7 +152,7 @@ def mjpeg(
         handler.end_headers()
         for n in range(frames):
             meanwhile(n)
-            jpeg = cv2.imencode(".jpg", clips.picture(show(n)))[1].tobytes()
+            jpeg = cv2.imencode(".jpg", clips.scene(show(n)))[1].tobytes()
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             handler.wfile.write(head.encode() + jpeg + b"\r\n")
             time.sleep(1 / rate)

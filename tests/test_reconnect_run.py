@@ -141,7 +141,8 @@ def test_an_rtsp_server_that_dies_or_stalls_and_returns(how):
 def test_a_picture_that_stays_the_same_is_not_passed_on_and_the_stream_opened_again():
     stuck = servers.mjpeg(500, rate=50, show=lambda n: min(n, 5))
     moving = servers.mjpeg(500, rate=50)
-    with servers.http_server(in_turn(stuck, stuck, moving)) as host:
+    still = servers.mjpeg(500, rate=50, show=lambda n: 5)
+    with servers.http_server(in_turn(stuck, still, moving)) as host:
         with open_source(f"http://{host}/", ReadConfig(frozen_s=0.5)) as source:
             seen = list(itertools.islice(source, 60))
         offline, online = source.link.take()
@@ -156,9 +157,9 @@ def test_a_picture_that_stays_the_same_is_not_passed_on_and_the_stream_opened_ag
 def test_a_camera_that_is_unplugged_comes_back():
     captures = iter(
         [
-            FakeCapture([clips.picture(n) for n in range(4)]),
+            FakeCapture([clips.scene(n) for n in range(4)]),
             FakeCapture([], opened=False),
-            FakeCapture([clips.picture(n) for n in range(9, 12)]),
+            FakeCapture([clips.scene(n) for n in range(9, 12)]),
         ]
     )
     opened = []

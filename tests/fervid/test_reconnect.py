@@ -219,6 +219,9 @@ def test_pictures_of_one_colour_are_left_out_after_a_loss():
         sends([*pictures(2), *black], BROKE), sends([*black, *pictures(1, 90)], finite=True)
     )
     assert [f.bgr[1, 0, 0] for f in source] == [0, 1, 0, 16, 90]
+    fade = [np.full((6, 8, 3), n, np.uint8) for n in range(30)]  # darkness that changes is live
+    source, _ = reconnecting(sends(pictures(2), BROKE), sends(fade, finite=True), frozen_s=1.95)
+    assert [f.bgr[1, 0, 0] for f in source] == [0, 1, *range(20, 30)]
 
 
 def test_the_state_is_seen_from_outside_while_it_lasts():
