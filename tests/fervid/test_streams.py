@@ -13,7 +13,8 @@ from fervid.logins import read_logins
 from fervid.prefetch import Prefetch
 from tests import clips, servers
 
-HASTY = ReadConfig(open_timeout_s=0.6, read_timeout_s=0.6)
+HASTY = ReadConfig(open_timeout_s=0.6, read_timeout_s=0.6, reconnect="none")
+ONCE = ReadConfig(reconnect="none")
 ODD = "p@:/#%ä &?"
 
 
@@ -31,7 +32,7 @@ def test_an_http_camera_is_live_and_every_picture_comes():
     frames = []
     with servers.http_server(servers.mjpeg(15, rate=50)) as host:
         uri = f"http://{host}/video.mjpg"
-        with open_source(uri) as source, pytest.raises(SourceReadError, match="broke off"):
+        with open_source(uri, ONCE) as source, pytest.raises(SourceReadError, match="broke off"):
             frames.extend(source)
     assert source.info.live
     assert (source.info.uri, source.info.codec) == (uri, "mjpeg")
