@@ -66,8 +66,7 @@ class ExplainConfig(Section):
     Attributes:
         cam: Kind of heatmap: Grad-CAM or adaptive CAM, of the last layer or fused over two.
         heatmap: Draw the heatmap into the video.
-        map_every: Make new heatmaps in one frame of so many, and where a face is new or its label
-            has changed; 0: there alone. They cost two fifths of the network's time.
+        map_every: Make heatmaps in one frame of so many, and of new faces and labels; 0: of those.
         heatmap_smooth_s: Seconds over which a heatmap is smoothed; 0 is none.
     """
 

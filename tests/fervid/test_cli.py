@@ -133,7 +133,7 @@ def test_a_dash_is_standard_output(argv):
     [
         (["a.mp4", "--smoot-s", "1"], "There is no option --smoot-s; did you mean --smooth-s?"),
         (["a.mp4", "--overwritee"], "did you mean --overwrite?"),
-        (["a.mp4", "--filter", "medain"], "bilateral, not medain; did you mean median?"),
+        (["a.mp4", "--filter", "medain"], "deblock, not medain; did you mean median?"),
         (["a.mp4", "--threads", "two"], "--threads must be a whole number, not two."),
         (["a.mp4", "--threads", "-3"], "--threads must be from 0 to 1024, not -3."),
         (["a.mp4", "--jsonl"], "--jsonl needs a value; see fervid --help."),
