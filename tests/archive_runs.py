@@ -99,14 +99,25 @@ def frames_written(out):
     return sum(len(path.read_bytes().splitlines()) - 1 for path in out.rglob("faces.jsonl"))
 
 
-def shown(video):
+def pictures(video):
     """The pictures of a video, by their times."""
     with av.open(str(video)) as file:
-        return {f.pts: hash(f.to_ndarray().tobytes()) for f in file.decode(video=0)}
+        return {f.pts: f.to_ndarray(format="bgr24").astype(int) for f in file.decode(video=0)}
+
+
+def picture_difference(out, other):
+    """The largest mean difference between two videos of the same name, in grey levels.
+
+    A last bit of a heatmap may differ between two runs of the same command, and the encoder makes
+    more of it in the macroblocks that follow.
+    """
+    videos = [path.relative_to(out) for path in out.rglob("annotated.mp4")]
+    pairs = ((pictures(out / name), pictures(other / name)) for name in videos)
+    return max(abs(a[t] - b[t]).mean() for a, b in pairs for t in a)
 
 
 def results(out: Path):
-    """All that a run has written, without its times and settings."""
+    """All that a run has written, without its times and settings; of videos when pictures come."""
     with (out / "clips.csv").open(newline="", encoding="utf-8") as file:
         clips = [{k: v for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)]
     found = {"clips.csv": clips, "all.parquet": pq.read_table(out / "all.parquet").to_pylist()}
@@ -120,7 +131,7 @@ def results(out: Path):
         elif path.name == "faces.parquet":
             found[name] = pq.read_table(path).to_pylist()
         elif path.name == "annotated.mp4":
-            found[name] = shown(path)
+            found[name] = list(pictures(path))
         elif path.is_file() and path.parent != out:
             found[name] = path.name
     return found

@@ -18,6 +18,7 @@ from tests.archive_runs import (
     frames_written,
     kill,
     n_done,
+    picture_difference,
     results,
     states,
     until,
@@ -43,7 +44,7 @@ def clean(source, tmp_path_factory):
     code, said = finish(source, out)
     assert code == 1
     assert "2 of 8 sources failed; the others are done." in said
-    return results(out)
+    return out
 
 
 def test_killed_three_times_and_resumed_nothing_is_lost_or_done_twice(source, clean, tmp_path):
@@ -63,7 +64,8 @@ def test_killed_three_times_and_resumed_nothing_is_lost_or_done_twice(source, cl
     assert code == 1
     assert f"{done} of 8 files are done; {8 - done} to go." in said
     assert "2 of 8 sources failed; the others are done." in said
-    assert results(out) == clean
+    assert results(out) == results(clean)
+    assert picture_difference(out, clean) < 3
     for folder, written in finished.items():
         assert (out / folder / "summary.json").stat().st_mtime_ns == written
 
