@@ -25,7 +25,7 @@ LAYERS = {
     2: (
         *("media", "media_clock", "containers", "upright", "cut_off", "seeking"),
         *("capture", "source", "pipe", "images", "thinning", "region"),
-        *("reconnect", "liveness", "resized"),
+        *("reconnect", "liveness", "resized", "picture_size", "zeros", "onnx_file"),
         *("cameras", "silence", "codecs", "streams", "refusals", "logins", "trust"),
         *(
             "faces",
