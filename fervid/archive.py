@@ -14,7 +14,7 @@ from fervid.errors import ConfigError
 from fervid.folders import RESERVED
 from fervid.outputs import SUMMARY, TABLE
 
-ALL, CLIPS = RESERVED
+ALL, CLIPS, MANIFEST = RESERVED
 
 
 def refuse_foreign(out: Path) -> None:

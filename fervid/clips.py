@@ -84,7 +84,11 @@ def is_foreign(path: Path) -> bool:
 
 
 def render(rows: Sequence[Row]) -> Table:
-    """The table for a person: the clips in their order, as many as can be looked at."""
+    """The table for a person: the clips in their order, as many as can be looked at.
+
+    Of more than that, those with something wrong come first.
+    """
+    rows = sorted(rows, key=lambda row: not _state(row)) if len(rows) > MOST_ROWS else rows
     states = Counter(filter(None, map(_state, rows)))
     title = ", ".join([f"{len(rows)} clips", *(f"{n} {state}" for state, n in states.items())])
     table = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)

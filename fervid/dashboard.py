@@ -10,6 +10,7 @@ from typing import Protocol, Self
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from fervid.errors import ReaderGone
 from fervid.panel import plain_line, render
@@ -91,11 +92,23 @@ class PlainLines:
 
 
 class Dashboard:
-    """A panel of `render` for each source, redrawn in place at most eight times a second."""
+    """A panel of `render` for each source, redrawn in place at most eight times a second.
 
-    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+    Args:
+        console: a terminal.
+        clock: seconds.
+        footer: a line below the panels.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        clock: Callable[[], float],
+        footer: Callable[[], str] | None = None,
+    ) -> None:
         self._console = console
         self._clock = clock
+        self._footer = footer
         self._next_s = clock()
         self._make: Make | None = None
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
@@ -125,10 +138,12 @@ class Dashboard:
     def _draw(self, make: Make) -> None:
         width, height = self._console.size
         found = make()
-        share = max((height - 1) // max(len(found), 1) + 1, LEAST_ROWS)  # one row is the cursor's
+        below = [Text(self._footer())] if self._footer else []
+        rows = height - 1 - len(below)  # one row is the cursor's
+        share = max(rows // max(len(found), 1) + 1, LEAST_ROWS)
         ascii_only = self._console.options.ascii_only
         panels = [render(snapshot, width, share, ascii_only) for snapshot in found]
-        self._live.update(Group(*panels), refresh=True)
+        self._live.update(Group(*panels, *below), refresh=True)
 
 
 def open_display(
@@ -137,6 +152,7 @@ def open_display(
     quiet: bool,
     clock: Callable[[], float],
     shared: bool = False,
+    footer: Callable[[], str] | None = None,
 ) -> Display:
     """The display that suits a console.
 
@@ -146,9 +162,10 @@ def open_display(
         clock: seconds, monotonic.
         shared: data are written to the same terminal; a panel redrawn in place would mix with
             them.
+        footer: a line below the panels of a terminal.
     """
     if quiet:
         return Silent()
     if not console.is_terminal or console.is_dumb_terminal or shared:
         return PlainLines(console, clock)
-    return Dashboard(console, clock)
+    return Dashboard(console, clock, footer)

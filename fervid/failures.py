@@ -12,15 +12,18 @@ class Failures:
     Args:
         n_sources: how many there are in all.
         stderr: for people.
+
+    Attributes:
+        errors: of those that failed.
     """
 
     def __init__(self, n_sources: int, stderr: Console) -> None:
         self._n_sources, self._stderr = n_sources, stderr
-        self._errors: list[FervidError] = []
+        self.errors: list[FervidError] = []
 
     def note(self, error: FervidError) -> None:
         """One source has failed."""
-        self._errors.append(error)
+        self.errors.append(error)
         if self._n_sources > 1:
             say(self._stderr, error)
 
@@ -30,9 +33,9 @@ class Failures:
         Raises:
             FervidError: the one source's own error, or how many of several failed.
         """
-        if not self._errors:
+        if not self.errors:
             return
         if self._n_sources == 1:
-            raise self._errors[0]
-        others = "; the others are done" if len(self._errors) < self._n_sources else ""
-        raise FervidError(f"{len(self._errors)} of {self._n_sources} sources failed{others}.")
+            raise self.errors[0]
+        others = "; the others are done" if len(self.errors) < self._n_sources else ""
+        raise FervidError(f"{len(self.errors)} of {self._n_sources} sources failed{others}.")

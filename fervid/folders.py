@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fervid import probe
@@ -12,17 +12,22 @@ from fervid.config import STDIN, without_credentials
 from fervid.config.source import camera_number, is_device
 from fervid.images import is_pattern
 
-RESERVED = ("all.parquet", "clips.csv")  # files that lie beside the folders
+RESERVED = ("all.parquet", "clips.csv", "manifest.json")  # files that lie beside the folders
 LONGEST = 100  # characters of a stream's name; file systems take 255 bytes
 
 
-def folder_names(sources: Sequence[str]) -> list[Path]:
+def folder_names(sources: Sequence[str], known: Mapping[str, Path] | None = None) -> list[Path]:
     """A relative folder for each source, different for each.
 
     A file's is its place below the folder that all files share, without its suffix; where two
     would be the same (a.mp4 and a.mkv), both keep it. A stream's is its address without what no
     file name may hold, a camera's its number. What is still the same gets a number.
+
+    Args:
+        sources: as they are named.
+        known: sources that keep a folder which they have already.
     """
+    known = known or {}
     places = {s: _place(s) for s in sources if not is_device(s)}
     try:
         root = Path(os.path.commonpath([place.parent for place in places.values()]))
@@ -37,7 +42,10 @@ def folder_names(sources: Sequence[str]) -> list[Path]:
     counts = Counter(map(_key, bare))
     counts.update(RESERVED)
     names = [f if counts[_key(b)] > 1 else b for f, b in zip(full, bare, strict=True)]
-    return _numbered(names)
+    new = [source not in known for source in sources]
+    order = sorted(range(len(sources)), key=new.__getitem__)  # a name that is taken stays so
+    found = _numbered([known.get(sources[i], names[i]) for i in order])
+    return [name for _, name in sorted(zip(order, found, strict=True))]
 
 
 def safe_name(text: str) -> str:

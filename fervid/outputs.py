@@ -20,6 +20,7 @@ from fervid.sinks.text import write_whole
 
 JOURNAL, TABLE, SUMMARY, CROPS = "faces.jsonl", "faces.parquet", "summary.json", "crops"
 VIDEO, SUBTITLES = "annotated.mp4", "faces.srt"
+IN_FOLDER = (VIDEO, JOURNAL, TABLE, SUMMARY, SUBTITLES)
 SHARED = ("jsonl", "csv", "parquet")  # files that rows of several sources may go to
 SINGLE = ("video", "srt")  # files that hold one source
 
@@ -37,12 +38,14 @@ class Target:
         sinks: outputs of this source alone.
         shared: outputs that all sources of the run write to.
         folder: of this source, below `--out`.
+        renewed: an earlier attempt may have left files there, which are removed first.
     """
 
     source: str
     sinks: tuple[Output, ...] = ()
     shared: tuple[Output, ...] = ()
     folder: Path | None = None
+    renewed: bool = False
 
     @property
     def summary(self) -> Path | None:
@@ -60,7 +63,9 @@ class Target:
         return paths + ([self.summary] if self.summary else [])
 
 
-def plan(config: RunConfig, sources: Sequence[str]) -> list[Target]:
+def plan(
+    config: RunConfig, sources: Sequence[str], begun: Mapping[str, Path] | None = None
+) -> list[Target]:
     """Decide on every output before anything is read.
 
     With `-o DIR` each source has a folder of its own below DIR (`folders.folder_names`).
@@ -68,28 +73,34 @@ def plan(config: RunConfig, sources: Sequence[str]) -> list[Target]:
     Args:
         config: of the run.
         sources: every single one, after folders and patterns were resolved.
+        begun: sources that an earlier run has taken in hand, and their folders below DIR. With
+            --resume they keep those, and what lies there is no obstacle.
 
     Raises:
         ConfigError: an output exists and may not be overwritten, is a source, is wanted twice, or
             holds one source and there are several.
     """
-    output = config.output
+    output, begun = config.output, begun or {}
+    kept = begun if output.resume else {}
     _refuse_repeated(output, sources)
     shared = tuple(_outputs(output, SHARED))
     own = tuple(_outputs(output, SINGLE))
     if output.out is None:
         targets = [Target(source, own, shared) for source in sources]
     else:
-        folders = [output.out / name for name in folder_names(sources)]
+        folders = [output.out / name for name in folder_names(sources, kept)]
         targets = [
-            Target(source, (*own, *_in_folder(output, folder)), shared, folder)
+            Target(source, (*own, *_in_folder(output, folder)), shared, folder, source in kept)
             for source, folder in zip(sources, folders, strict=True)
         ]
     _refuse_clashes(targets)
     refuse_existing((path for _, path in shared if path is not None), output.overwrite)
     for target in targets:
-        refuse_existing(target.files(), output.overwrite)
-        _look_for_pictures(target, output)
+        if target.source in begun:
+            _refuse_begun(target, output)
+        refuse_existing(target.files(), output.overwrite or target.renewed)
+        if not target.renewed:
+            _look_for_pictures(target, output)
     return targets
 
 
@@ -149,6 +160,21 @@ def _refuse_clashes(targets: Sequence[Target]) -> None:
                 "output",
             )
         taken[place] = label
+
+
+def _refuse_begun(target: Target, output: OutputConfig) -> None:
+    """Stop before results of an archive that was begun are written once more, unasked.
+
+    Raises:
+        ConfigError: there are some, and nothing says what becomes of them.
+    """
+    if output.resume or output.overwrite or not any(map(probe.is_file, target.files())):
+        return
+    raise ConfigError(
+        f"{output.out} holds results of an earlier run over {target.label}; add --resume to go on "
+        "with it, --overwrite to begin again, or choose another folder.",
+        "resume",
+    )
 
 
 def _look_for_pictures(target: Target, output: OutputConfig) -> None:

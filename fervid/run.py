@@ -4,36 +4,31 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Condition
 from typing import Any, TextIO
 
 from rich.console import Console
 
-from fervid.backends import Backend, model_file, open_backend
-from fervid.batch import Network
-from fervid.capture import check_source
-from fervid.card import sha256
+from fervid.backends import Backend
+from fervid.book import Book
 from fervid.config import STDIN, RunConfig, WindowConfig
 from fervid.config.source import is_device
 from fervid.console import say
-from fervid.dashboard import Display, open_display
-from fervid.errors import ConfigError, DisplayError, FervidError, ReaderGone
+from fervid.errors import ConfigError
 from fervid.expand import expand
-from fervid.failures import Failures
-from fervid.lane import Lane, snapshots
 from fervid.logins import read_logins
+from fervid.manifest import Manifest
 from fervid.outputs import Target, plan
+from fervid.rounds import run_group
 from fervid.session import Session
+from fervid.sharing import n_jobs, refuse_unfit, threads_a_job
 from fervid.sinks import Sink
+from fervid.task import analyse_file, open_network
 from fervid.threads import opencv_threads
+from fervid.workers import Workers
 from fervid.writing import RunOutputs
-
-# Waiting for frames is cut into pieces, since Windows delivers Ctrl-C only between them.
-WAIT_S = 0.5
 
 
 def analyse(
@@ -85,8 +80,8 @@ def run(
 ) -> list[dict[str, Any]]:
     """Analyse every source of a configuration.
 
-    Recordings are taken one after the other; as soon as a camera or stream is among the sources,
-    all are analysed at once, a frame of each in turn.
+    Recordings are taken one after the other, or shared out among processes; as soon as a camera or
+    stream is among the sources, all are analysed at once, a frame of each in turn.
 
     Args:
         config: what to do.
@@ -107,54 +102,84 @@ def run(
     with ExitStack() as closed:
         for sink in sinks:
             closed.callback(sink.close)
-        targets = plan(config, expand(config))
+        sources = expand(config)
+        refuse_unfit(config, sources, own_sinks=bool(sinks), own_network=backend is not None)
+        manifest = closed.enter_context(Manifest(_kept_in(config, sources)))
+        targets = plan(config, sources, manifest.begun(sources))
         logins = read_logins(config.read.credentials, os.environ)
-        failures = Failures(len(targets), stderr)
         outputs = closed.enter_context(RunOutputs(config, targets, stderr, stdout))
-        there = _without_missing(targets, outputs, failures)
+        book = Book(config, targets, manifest, outputs, (stderr, clock))
+        there = book.without_missing()
         if not there:
-            failures.tell()
+            book.failures.tell()
         closed.enter_context(opencv_threads(config.cores.filter_threads))
-        network, digest = closed.enter_context(_network(config, backend))
-        session = Session(config, network, digest, stderr, stdout, clock, outputs, logins, sinks)
-        waiting = groups(there)
-        while waiting:
-            if _run_group(session, waiting.pop(0), failures):
-                if waiting and not config.quiet:
-                    say(stderr, f"Quit in the window; {len(waiting)} left out.")
-                break
-        _tell_faceless(session)
-        failures.tell()
-    return session.summaries
+        model = closed.enter_context(ExitStack())
+        network, digest = model.enter_context(open_network(config, backend))
+        todo = book.begin(there, digest)
+        if todo and (config.cores.ray is not None or n_jobs(config.cores, len(todo)) > 1):
+            model.close()  # every process has its own
+            _analyse_elsewhere(config, todo, digest, book)
+        elif todo:
+            own = config, network, digest, stderr, stdout, clock, outputs, logins, sinks
+            _analyse_here(Session(*own, progress=book.progress), todo, book)
+        _tell_faceless(book.summaries, config, stderr)
+        book.failures.tell()
+    return book.summaries
 
 
-def _without_missing(
-    targets: Sequence[Target], outputs: RunOutputs, failures: Failures
-) -> list[Target]:
-    """The targets whose files are there; the others fail before anything is loaded."""
-    there = []
-    for target in targets:
-        try:
-            check_source(target.source)
-        except FervidError as error:
-            outputs.fail(target, error)
-            failures.note(error)
+def _kept_in(config: RunConfig, sources: Sequence[str]) -> Path | None:
+    """The folder whose manifest a run keeps; None for streams, and for one file by itself."""
+    if any(map(is_device, sources)) or (len(sources) < 2 and not config.output.resume):
+        return None
+    return config.output.out
+
+
+def _analyse_here(session: Session, targets: Sequence[Target], book: Book) -> None:
+    """Analyse targets in this process: recordings one after the other, live ones at once."""
+    waiting, display = groups(targets), book.display(live=False)
+    while waiting:
+        group = waiting.pop(0)
+        if len(group) == 1:
+            outcome = analyse_file(session, group[0])
+            book.take(group[0], outcome)
+            left = outcome.left
         else:
-            there.append(target)
-    return there
+            left = run_group(session, group, book.failures)
+            book.summaries += session.summaries
+        if left:
+            if waiting and not session.config.quiet:
+                say(session.stderr, f"Quit in the window; {len(waiting)} left out.")
+            return
+        display.update()
 
 
-def _tell_faceless(session: Session) -> None:
+def _analyse_elsewhere(
+    config: RunConfig, targets: Sequence[Target], digest: str, book: Book
+) -> None:
+    """Analyse targets in several processes, of this machine or of a Ray cluster."""
+    jobs = n_jobs(config.cores, len(targets))
+    with ExitStack() as open_parts:
+        display = open_parts.enter_context(book.display(live=True))
+        if config.cores.ray is not None:
+            from fervid.cluster import Cluster
+
+            there: Cluster | Workers = open_parts.enter_context(Cluster(config, digest))
+        else:
+            there = open_parts.enter_context(Workers(config, jobs, threads_a_job(jobs)))
+        there.run(targets, book.take, display.update)
+
+
+def _tell_faceless(summaries: Sequence[dict[str, Any]], config: RunConfig, stderr: Console) -> None:
     """Say where no face was found in a whole source, which nobody would see in empty tables."""
-    whole = [s for s in session.summaries if s["error"] is None and s["frames"]]
+    whole = [s for s in summaries if s["error"] is None and s["frames"]]
     empty = [s["source"] for s in whole if not s["faces"]]
-    if not empty or session.config.quiet:
+    if not empty or config.quiet:
         return
     where = empty[0] if len(whole) == 1 else f"{len(empty)} of {len(whole)} sources"
     ways = "a lower --min-score finds doubtful ones."
-    if session.config.faces.detector == "short":
+    if config.faces.detector == "short":
         ways = "--detector auto finds small ones, a lower --min-score doubtful ones."
-    say(session.stderr, f"No face was found in {where}; {ways}")
+    say(stderr, f"No face was found in {where}; {ways}")
 
 
 def groups(targets: Sequence[Target]) -> list[list[Target]]:
@@ -162,109 +187,3 @@ def groups(targets: Sequence[Target]) -> list[list[Target]]:
     if any(is_device(target.source) and target.source != STDIN for target in targets):
         return [list(targets)]
     return [[target] for target in targets]
-
-
-@contextmanager
-def _network(config: RunConfig, given: Backend | None) -> Iterator[tuple[Backend, str]]:
-    """The network and the hash of its file, "" for one that was given, which is not closed."""
-    if given is not None:
-        yield given, ""
-        return
-    model, cores = config.model, config.cores
-    with (
-        model_file(model.model) as path,
-        closing(open_backend(path, model.device, cores.threads, cores.spin)) as backend,
-    ):
-        yield backend, sha256(path)
-
-
-def _run_group(session: Session, targets: Sequence[Target], failures: Failures) -> bool:
-    """Analyse sources at the same time; one that ends or fails leaves, the others go on.
-
-    Returns:
-        Whether a viewer has ended the run.
-    """
-    lanes: list[Lane] = []
-    news = Condition()
-    # The network ends after the lanes: of what is under way they need nothing any more.
-    with Network(session.backend) as network, ExitStack() as unfinished:
-        # Alone a recording may run ahead; among others it would make a live one wait.
-        ahead = network.at_once + 1 if len(targets) == 1 else 1
-        for target in targets:
-            try:
-                lanes.append(unfinished.enter_context(Lane(session, target, news, ahead)))
-            except (DisplayError, ReaderGone):  # the same for every source
-                raise
-            except FervidError as error:
-                session.outputs.fail(target, error)
-                failures.note(error)
-        if not lanes:
-            return False
-        with _display(session) as display:
-            while lanes:
-                shown = tuple(lanes)
-                _wait(shown, news)
-                lanes = _round(network, shown, failures)
-                display.update(partial(snapshots, shown))
-                if any(lane.quit for lane in shown):
-                    return True
-    return False
-
-
-def _wait(lanes: Sequence[Lane], news: Condition) -> None:
-    """Wait until a source has a frame, has ended, or for WAIT_S."""
-    with news:
-        news.wait_for(lambda: any(lane.ready or lane.busy for lane in lanes), WAIT_S)
-
-
-def _round(network: Network, lanes: Sequence[Lane], failures: Failures) -> list[Lane]:
-    """Begin a frame of each source that has one, and conclude one of each that begins no other.
-
-    Faces of frames that are begun together go through the network in one call.
-
-    Returns:
-        The lanes that go on; one that has ended or failed is closed.
-    """
-    left = [lane for lane in lanes if not lane.ready or _begin(lane, failures)]
-    fresh = [(lane, lane.fresh) for lane in left if lane.fresh]
-    answers = network.begin([frame for _, frame in fresh])
-    for (lane, _), answer in zip(fresh, answers, strict=True):
-        lane.answer(answer)
-    return [lane for lane in left if not lane.busy or lane.runs_ahead or _conclude(lane, failures)]
-
-
-def _conclude(lane: Lane, failures: Failures) -> bool:
-    """Conclude a frame of one source; returns False if the network failed, and it is closed."""
-    try:
-        lane.conclude()
-    except FervidError as error:
-        _fail(lane, failures, error)
-        return False
-    return True
-
-
-def _begin(lane: Lane, failures: Failures) -> bool:
-    """Begin a frame of one source; returns False if it has ended or failed, and is closed."""
-    try:
-        if lane.begin():
-            return True
-        lane.close()
-    except ReaderGone:  # it ends the run, as it ends other programs
-        raise
-    except FervidError as error:
-        _fail(lane, failures, error)
-    return False
-
-
-def _fail(lane: Lane, failures: Failures, error: FervidError) -> None:
-    failures.note(error)
-    with suppress(FervidError):  # the first error is the one to tell
-        lane.close(error)
-    lane.fail(error)
-
-
-def _display(session: Session) -> Display:
-    shared = session.config.output.uses_stdout and session.stdout.isatty()
-    return open_display(
-        session.stderr, quiet=session.config.quiet, clock=session.clock, shared=shared
-    )

@@ -14,6 +14,7 @@ from fervid.backends import Backend
 from fervid.config import ReadConfig, RunConfig
 from fervid.logins import Logins, read_logins
 from fervid.outputs import Target
+from fervid.progress import Progress
 from fervid.records import Frame, FrameResult
 from fervid.sinks import Sink
 from fervid.writing import RunOutputs
@@ -24,7 +25,8 @@ class Session:
     """What all sources of a run share.
 
     `digest` is the hash of the model's file, `sinks` are outputs that get the results of every
-    source, one at a time, and `summaries` collects what is known of those that have ended.
+    source, one at a time, `progress` is over all files of a run, and `summaries` collects what is
+    known of those that have ended.
     """
 
     config: RunConfig
@@ -36,6 +38,7 @@ class Session:
     outputs: RunOutputs
     logins: Logins
     sinks: Sequence[Sink] = ()
+    progress: Progress | None = None
     summaries: list[dict[str, Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

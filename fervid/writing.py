@@ -43,7 +43,7 @@ class RunOutputs:
         self, config: RunConfig, targets: Sequence[Target], stderr: Console, stdout: TextIO
     ) -> None:
         self._config, self._stderr, self._stdout = config, stderr, stdout
-        self._several = len(targets) > 1
+        self._targets, self._several = targets, len(targets) > 1
         self._out = config.output.out
         if self._out is not None and not self._several and not probe.exists(self._out / CLIPS):
             self._out = None  # one clip by itself needs no table of clips
@@ -105,7 +105,7 @@ class RunOutputs:
         Raises:
             SinkError: the summary cannot be written.
         """
-        self._put(target, clip_row(self._name(target), summary))
+        self._put(target, clip_row(self.name(target), summary))
         # Without its folder no output could be opened, and that is the error to tell.
         if target.summary is not None and probe.is_folder(target.summary.parent):
             write_summary(target.summary, summary)
@@ -115,8 +115,18 @@ class RunOutputs:
         with self._lock:
             row = self._rows.get(target.source)
             if row is None:
-                row = failed_row(self._name(target), target.label, error)
+                row = failed_row(self.name(target), target.label, error)
             self._put(target, row | {"error": str(error)})
+
+    def take(self, target: Target, row: Row) -> None:
+        """Take the row of a source that another process, or an earlier run, has analysed."""
+        self._put(target, row)
+
+    def row(self, target: Target) -> Row:
+        """The row of a source; of one that has none yet, without figures."""
+        with self._lock:
+            row = self._rows.get(target.source)
+        return row or failed_row(self.name(target), target.label, "")
 
     def __exit__(
         self,
@@ -167,7 +177,7 @@ class RunOutputs:
 
         return ParquetTable(path, header.classes)
 
-    def _name(self, target: Target) -> str:
+    def name(self, target: Target) -> str:
         """The folder of a source below the results' folder; nothing without one."""
         out = self._config.output.out
         if target.folder is None or out is None:
@@ -179,12 +189,17 @@ class RunOutputs:
             self._rows[target.source] = row
 
     def _write_archive(self, out: Path) -> None:
+        """Clips of other runs first, then this run's in the order in which they were named."""
         fresh = {row["folder"]: row for row in self._rows.values()}
-        write_archive(out, known_folders(out), fresh)
+        mine, known = [self.name(target) for target in self._targets], known_folders(out)
+        there = {*known, *fresh}
+        others = [name for name in known if name not in set(mine)]
+        write_archive(out, [*others, *filter(there.__contains__, mine)], fresh)
 
     def _show(self) -> None:
         if self._several and self._rows and not self._config.quiet:
-            self._stderr.print(render(list(self._rows.values())))
+            rows = [self._rows[t.source] for t in self._targets if t.source in self._rows]
+            self._stderr.print(render(rows))
 
 
 def _make(kind: str, path: Path | None, header: RunHeader, **more: Any) -> Sink:

@@ -19,6 +19,7 @@ LAYERS = {
         "window_process",
         "probe",
         "nearest",
+        "progress",
     ),
     1: ("records", "config", "card"),
     2: (
@@ -44,8 +45,12 @@ LAYERS = {
     4: (
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "writer", "replay", "results"),
+        *("durable", "lock", "manifest"),
     ),
-    5: ("session", "lane", "run", "recover", "settings"),
+    5: (
+        *("session", "lane", "rounds", "task", "resume", "sharing", "worker_process", "workers"),
+        *("cluster", "book", "run", "recover", "settings"),
+    ),
     6: ("parser", "usage", "doctor", "commands", "bench"),
     7: ("cli",),
     8: ("__main__",),
@@ -60,6 +65,7 @@ HEAVY = {
     },
     "torch": {"network", "folded", "adcam", "checkpoint", "backends"},
     "pyarrow": {"sinks"},
+    "ray": {"cluster"},
 }
 
 

@@ -58,6 +58,7 @@ class OutputConfig(Section):
         anonymize: Cover each face's head in every picture that is written, until 1 second after
             it was last found; one that is never found is not hidden.
         overwrite: Replace outputs that exist.
+        resume: Go on where an earlier run ended, with what is not complete yet.
         queue_mb: Memory for frames that wait to be written, in MB a source.
     """
 
@@ -72,6 +73,7 @@ class OutputConfig(Section):
     images: Switch = True
     anonymize: Anonymize = "none"
     overwrite: bool = False
+    resume: bool = False
     queue_mb: int = within(32, 1, 65_536)
 
     def __post_init__(self) -> None:
@@ -105,9 +107,13 @@ class OutputConfig(Section):
 
     def _refuse_pairs(self) -> None:
         """Stop where one option takes away what another one asks for."""
-        for key in ("subtitles", "save_crops"):
+        for key in ("subtitles", "save_crops", "resume"):
             if getattr(self, key) and self.out is None:
                 raise ConfigError(f"{_option(key)} needs a folder; add --out DIR.", key)
+        if self.resume and self.overwrite:
+            raise ConfigError(
+                "--resume goes on and --overwrite begins again; drop one of them.", "resume"
+            )
         for key in ("video", "save_crops"):
             if getattr(self, key) and not self.images:
                 raise ConfigError(

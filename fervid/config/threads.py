@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fervid.config.section import Section, within
+from fervid.errors import ConfigError
 
 MOST = 1024
 
@@ -19,6 +20,8 @@ class ThreadConfig(Section):
         filter_threads: Threads of OpenCV, for filters and drawing; 0 is one a core.
         decode_threads: Threads that decode a video; 0 is the library's choice.
         encode_threads: Threads that encode a video; 0 is the library's choice.
+        jobs: Files that are analysed at once, each in its own process; 0 is one for two cores.
+        ray: Address of a Ray cluster that analyses the files: host:port or auto.
     """
 
     threads: int = within(0, 0, MOST)
@@ -26,3 +29,16 @@ class ThreadConfig(Section):
     filter_threads: int = within(1, 0, MOST)
     decode_threads: int = within(1, 0, MOST)
     encode_threads: int = within(1, 0, MOST)
+    jobs: int = within(1, 0, MOST)
+    ray: str | None = None
+
+    def __post_init__(self) -> None:
+        Section.__post_init__(self)  # a slotted dataclass has no zero-argument super()
+        if self.ray is not None and not self.ray.strip():
+            raise ConfigError("--ray is empty; give host:port, or auto for this machine's.", "ray")
+        if self.ray is not None and self.jobs != 1:
+            raise ConfigError(
+                "--jobs shares the files out among processes and --ray among machines; drop one "
+                "of them.",
+                "ray",
+            )

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from functools import cache
+from typing import Any
 
 from tests.mistakes.record import Mistake
 
@@ -17,9 +18,10 @@ def in_folder(name: str, *files: str) -> tuple[str, ...]:
     return tuple(f"{name}/{file}" for file in files)
 
 
-def taken(name: str, what: str, more: str, says: str, *things: str, code: int = 2) -> Mistake:
+def taken(name: str, what: str, more: str, says: str, *things: str, **rest: Any) -> Mistake:
     """An output whose place is taken: refused before anything is read."""
-    return Mistake(name, what, f"fervid clip.mp4 {more}", code, says, (*CLIP, *things))
+    command, code = f"fervid clip.mp4 {more}", rest.pop("code", 2)
+    return Mistake(name, what, command, code, says, (*CLIP, *things), **rest)
 
 
 TAKEN = (

@@ -1,6 +1,6 @@
 """Every mistake, by what it is about."""
 
-from tests.mistakes import configs, inputs, models, nets, outs, vanish, words
+from tests.mistakes import archives, configs, inputs, models, nets, outs, vanish, words
 from tests.mistakes.record import Mistake
 
 TABLE: dict[str, tuple[Mistake, ...]] = {
@@ -16,6 +16,7 @@ TABLE: dict[str, tuple[Mistake, ...]] = {
     "Streams": nets.STREAMS,
     "Models": models.MODELS,
     "Outputs whose place is taken": outs.TAKEN,
+    "Archives": archives.ARCHIVES,
     "Places that cannot be written or read": outs.PLACES,
     "While it runs": vanish.MEANWHILE,
     "Windows": vanish.DISPLAYS,

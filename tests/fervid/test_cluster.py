@@ -1,0 +1,84 @@
+"""--ray: what is said without Ray or without a cluster, and a real cluster of two nodes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from fervid.cluster import Cluster
+from fervid.config import OutputConfig, RunConfig, ThreadConfig
+from fervid.errors import FervidError, LibraryMissing
+from tests.archive_runs import archive, begin, finish, n_done, results, until
+from tests.places import ROOT
+
+
+def config(address, out="r"):
+    return RunConfig(output=OutputConfig(out=out), cores=ThreadConfig(ray=address))
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(LibraryMissing, match=r"pip install 'fervid\[ray\]', or use --jobs") as told:
+        Cluster(config("auto"), "")
+    assert told.value.extra == "ray"
+
+
+def test_usage_statistics_are_off_before_ray_is_imported(tmp_path):
+    (tmp_path / "ray.py").write_text("import os; print(os.environ['RAY_USAGE_STATS_ENABLED'])")
+    code = "from fervid.cluster import _import; _import()"
+    kept = {k: v for k, v in os.environ.items() if k != "RAY_USAGE_STATS_ENABLED"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=kept | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "0\n"
+
+
+def test_no_cluster_is_said_in_one_sentence(tmp_path):
+    pytest.importorskip("ray")
+    source = archive(tmp_path / "in", n_clips=1, frames=4, broken=0)
+    code, said = finish(source, tmp_path / "r", "--ray", "auto")
+    assert code == 1
+    assert said.startswith("fervid: The Ray cluster auto cannot be joined (")
+    assert "ray start --head" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_node_is_lost_and_nothing_else(tmp_path):
+    pytest.importorskip("ray")
+    os.environ.setdefault("RAY_gcs_server_request_timeout_seconds", "400")
+    from ray.cluster_utils import Cluster as Nodes
+
+    source = archive(tmp_path / "in", n_clips=5, frames=6, broken=1)
+    finish(source, tmp_path / "clean")
+    clean = results(tmp_path / "clean")
+    memory = {"object_store_memory": 100_000_000}
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, **memory})
+    try:
+        lost, _ = (nodes.add_node(num_cpus=1, **memory) for _ in range(2))
+        nodes.wait_for_nodes()
+        process = begin(source, tmp_path / "r", "--ray", nodes.address)
+        until(lambda: n_done(tmp_path / "r") >= 1, process)
+        nodes.remove_node(lost, allow_graceful=False)
+        said = process.communicate(timeout=400)[1]
+    finally:
+        nodes.shutdown()
+    assert process.returncode == 1
+    assert "1 of 6 sources failed; the others are done." in said
+    assert results(tmp_path / "r") == clean
+
+
+def test_an_error_of_fervids_is_raised_as_it_is(monkeypatch):
+    ray = pytest.importorskip("ray")
+    cluster = object.__new__(Cluster)
+    cluster._ray, cluster._config = ray, config("auto")
+    other = FervidError("another version")
+    told = ray.exceptions.RayTaskError("analyse_there", "", other).as_instanceof_cause()
+    monkeypatch.setattr(ray, "get", lambda _: (_ for _ in ()).throw(told))
+    with pytest.raises(FervidError, match="another version"):
+        cluster._outcome(None, None)
