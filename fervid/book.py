@@ -30,8 +30,7 @@ class Book:
         targets: of all its sources.
         manifest: of the results' folder.
         outputs: of the run.
-        stderr: for people.
-        clock: seconds.
+        people: where they are told, and the clock by which, in seconds.
 
     Attributes:
         failures: the errors.

@@ -114,7 +114,7 @@ class Workers:
         """Take what a worker has sent."""
         try:
             item = worker.pipe.recv()
-        except Exception:  # noqa: BLE001 - however the end of a message cut in two shows itself
+        except (EOFError, OSError):  # the pipe has ended, before a message or within one
             self._bury(worker, take)
             return
         match item:
@@ -154,7 +154,7 @@ class Workers:
                 worker = next(w for w in there if w.pipe is pipe)
                 try:
                     item = worker.pipe.recv()
-                except Exception:  # noqa: BLE001 - as above
+                except (EOFError, OSError):
                     there.remove(worker)
                     continue
                 if isinstance(item, Outcome) and worker.target is not None:

@@ -84,7 +84,7 @@ class OnnxBackend:
             self._session = _start(self.device, path, self.card, options)
         self._options, self._opening = options, Lock()
         self._bare: ort.InferenceSession | None = None
-        self.spares_maps = self.device == "cpu"  # a GPU makes them in no time worth a second graph
+        self.spares_maps = self.device == "cpu"  # on a GPU a second graph was never tried
 
     def _check_outputs(self) -> None:
         """The outputs must be those of the network's contract."""
@@ -108,9 +108,7 @@ class OnnxBackend:
             raise ModelLoadError("The model was closed and cannot run any more.")
         feeds: dict[str, NDArray[Any]] = {"images": images, "eta": eta, "target": target}
         if not maps:
-            bare = self._bare_session()
-            feeds = {name.name: feeds[name.name] for name in bare.get_inputs()}
-            logits, class_maps = bare.run(OUTPUTS[:2], feeds)
+            logits, class_maps = self._bare_session().run(OUTPUTS[:2], feeds)
             return ModelOutput(logits, class_maps, no_cams(len(images)))
         if self.device == "cpu":
             return ModelOutput(*self._session.run(OUTPUTS, feeds))
@@ -120,8 +118,16 @@ class OnnxBackend:
         """The session without heatmaps, which is opened when it is first wanted."""
         with self._opening:
             if self._bare is None:
-                model = pruned(self._model, OUTPUTS[:2])
-                self._bare = ort.InferenceSession(model, self._options, providers=PROVIDERS["cpu"])
+                try:
+                    model = pruned(self._model, OUTPUTS[:2])
+                    self._bare = ort.InferenceSession(
+                        model, self._options, providers=list(PROVIDERS["cpu"])
+                    )
+                except Exception as error:
+                    raise ModelLoadError(
+                        f"{self._path} cannot be loaded without its heatmaps "
+                        f"({first_line(error)}); export it again."
+                    ) from error
             return self._bare
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ class FilterConfig(Section):
     """How noise is filtered.
 
     Attributes:
-        filter: Filter for the face crops; auto chooses by the noise and blocking, frame by frame.
+        filter: Filter for face crops; auto goes by noise and blocks.
         filter_set: Strength of the filters: tuned to the measured level, or as in either table of
             the paper.
     """
@@ -46,8 +46,8 @@ class FaceConfig(Section):
     """Which faces are looked for.
 
     Attributes:
-        detector: How faces are looked for: short finds near ones, also in noise, full small ones in
-            clear pictures, auto both.
+        detector: Which faces are found: short near ones, also in noise, full small clear ones,
+            auto both.
         min_score: Score from which a detection counts as a face, 0-1.
         min_face_px: Width under which a face is left out, in pixels of the frame.
         max_faces: Most faces in a frame; the largest are kept.
@@ -64,9 +64,9 @@ class ExplainConfig(Section):
     """How a label is explained.
 
     Attributes:
-        cam: Kind of heatmap: Grad-CAM or adaptive CAM, of the last layer or fused over two.
+        cam: Kind of heatmap, of the last layer or fused over two.
         heatmap: Draw the heatmap into the video.
-        map_every: Make heatmaps in one frame of so many, and of new faces and labels; 0: of those.
+        map_every: Frames a heatmap lasts; 0: until face or label changes.
         heatmap_smooth_s: Seconds over which a heatmap is smoothed; 0 is none.
     """
 

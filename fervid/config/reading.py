@@ -114,7 +114,7 @@ class ReadConfig(Section):
         fps: Rate of a sequence of images, in frames per second.
         roi: Part that is analysed, in pixels; boxes count from its corner.
         mirror: Flip the picture left to right, after --roi.
-        rtsp_transport: How RTSP sends its pictures; udp is faster and loses some.
+        rtsp_transport: The faster udp loses pictures.
         open_timeout_s: Seconds that a stream may take to answer.
         read_timeout_s: Seconds that a stream may be silent.
         reconnect: Attempts to open a camera or stream again that was lost: forever, a number,

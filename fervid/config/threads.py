@@ -20,7 +20,7 @@ class ThreadConfig(Section):
         filter_threads: Threads of OpenCV, for filters and drawing; 0 is one a core.
         decode_threads: Threads that decode a video; 0 is the library's choice.
         encode_threads: Threads that encode a video; 0 is the library's choice.
-        jobs: Files that are analysed at once, each in its own process; 0 is one for two cores.
+        jobs: Files analysed at once, in processes; 0: one for two cores.
         ray: Address of a Ray cluster that analyses the files: host:port or auto.
     """
 

@@ -1,5 +1,7 @@
 """The graph without heatmaps: fewer nodes, the same logits and class maps."""
 
+from contextlib import closing
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -8,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from fervid.backends import onnx_backend, open_backend
 from fervid.backends.pruned import _as_varint, _varint, pruned
+from fervid.errors import ModelLoadError
 from tests.places import DEFAULT_MODEL
 
 
@@ -68,3 +72,10 @@ def test_numbers_survive(value):
 def test_other_files_are_refused(damaged):
     with pytest.raises(ValueError, match="no protocol buffer"):
         pruned(damaged, ["y"])
+
+
+def test_a_model_that_is_nothing_without_its_heatmaps_is_refused_by_name(monkeypatch):
+    monkeypatch.setattr(onnx_backend, "pruned", lambda model, outputs: b"junk")
+    one = np.zeros(1, np.float32)
+    with closing(open_backend()) as backend, pytest.raises(ModelLoadError, match="its heatmaps"):
+        backend.run(np.zeros((1, 3, 48, 48), np.float32), one, np.full(1, -1), maps=False)
