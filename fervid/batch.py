@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from threading import Condition, Lock
 from typing import Self
 
 import numpy as np
@@ -16,7 +16,7 @@ from fervid.controls import View
 from fervid.filters import FilterName
 from fervid.records import CAM_NAMES, F32, Faces, Frame, ModelOutput, Noise
 
-Answer = Callable[[], ModelOutput]  # waits for it
+Answer = Future[ModelOutput]
 
 
 class Stopwatch:
@@ -68,17 +68,19 @@ class Prepared:
 class Network:
     """Runs the network beside the caller; a context manager.
 
-    One call follows the other, unless the backend has an attribute `at_once` that says how many
-    calls it takes at the same time.
+    While a call runs, the frames that are begun wait; the next call takes the faces of all of them.
 
     Args:
         backend: runs it; it stays open.
+        news: notified when the output for a frame is there.
+        at_once: calls at the same time.
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self.at_once = int(getattr(backend, "at_once", 1))
-        self._threads = ThreadPoolExecutor(self.at_once, "fervid-network")
+    def __init__(self, backend: Backend, news: Condition, at_once: int = 1) -> None:
+        self._backend, self._news, self.at_once = backend, news, at_once
+        self._threads = ThreadPoolExecutor(at_once, "fervid-network")
+        self._waiting: list[tuple[Prepared, Answer]] = []
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -86,20 +88,34 @@ class Network:
     def __exit__(self, *error: object) -> None:
         self._threads.shutdown(cancel_futures=True)
 
-    def begin(self, frames: Sequence[Prepared]) -> list[Answer]:
-        """Begin one call for the faces of some frames, and do not wait.
+    def begin(self, frame: Prepared) -> Answer:
+        """Begin a frame, and do not wait.
 
         Returns:
-            For each frame a function that waits for its output, and raises what the call raised.
+            The network's output for it, once it is there, or what the call raised.
         """
-        if not frames:
-            return []
-        call = self._threads.submit(infer, self._backend, frames)
-        return [partial(_answer, call, index) for index in range(len(frames))]
+        answer: Answer = Future()
+        with self._lock:
+            self._waiting.append((frame, answer))
+        self._threads.submit(self._call)
+        return answer
 
-
-def _answer(call: "Future[list[ModelOutput]]", index: int) -> ModelOutput:
-    return call.result()[index]
+    def _call(self) -> None:
+        """One call for all that waits; nothing, if the call before took it along."""
+        with self._lock:
+            taken, self._waiting = self._waiting, []
+        if not taken:
+            return
+        try:
+            outputs = infer(self._backend, [frame for frame, _ in taken])
+        except Exception as error:  # noqa: BLE001 - raised again where the output is waited for
+            for _, answer in taken:
+                answer.set_exception(error)
+        else:
+            for (_, answer), output in zip(taken, outputs, strict=True):
+                answer.set_result(output)
+        with self._news:
+            self._news.notify_all()
 
 
 def infer(backend: Backend, frames: Sequence[Prepared]) -> list[ModelOutput]:

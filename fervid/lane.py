@@ -152,6 +152,11 @@ class Lane:
         return bool(self._under_way)
 
     @property
+    def answered(self) -> bool:
+        """Whether the oldest frame that is under way can be concluded without waiting."""
+        return bool(self._under_way) and self._under_way[0][2].done()
+
+    @property
     def runs_ahead(self) -> bool:
         """Whether a frame, or the end, can be taken at once, and the outputs have room for it."""
         n = len(self._under_way)
@@ -227,7 +232,7 @@ class Lane:
             FervidError: the network failed.
         """
         prepared, wait_s, answer = self._under_way.popleft()
-        result = self._pipeline.conclude(prepared, answer())
+        result = self._pipeline.conclude(prepared, answer.result())
         self._hand_over(prepared.frame, result, wait_s)
         self._idle_since = time.perf_counter()
 

@@ -25,10 +25,12 @@ def run_group(session: Session, targets: Sequence[Target], failures: Failures) -
     """
     lanes: list[Lane] = []
     news = Condition()
+    # Alone a recording may run ahead; among others it would make a live one wait. And of several
+    # sources the next frames are made ready during a call, which has a core to itself then.
+    at_once = int(getattr(session.backend, "at_once", 1)) if len(targets) == 1 else 1
+    ahead = at_once + 1 if len(targets) == 1 else 1
     # The network ends after the lanes: of what is under way they need nothing any more.
-    with Network(session.backend) as network, ExitStack() as unfinished:
-        # Alone a recording may run ahead; among others it would make a live one wait.
-        ahead = network.at_once + 1 if len(targets) == 1 else 1
+    with Network(session.backend, news, at_once) as network, ExitStack() as unfinished:
         for target in targets:
             try:
                 lanes.append(unfinished.enter_context(Lane(session, target, news, ahead)))
@@ -51,25 +53,29 @@ def run_group(session: Session, targets: Sequence[Target], failures: Failures) -
 
 
 def _wait(lanes: Sequence[Lane], news: Condition) -> None:
-    """Wait until a source has a frame, has ended, or for WAIT_S."""
+    """Wait until a source has a frame or an output, has ended, or for WAIT_S."""
     with news:
-        news.wait_for(lambda: any(lane.ready or lane.busy for lane in lanes), WAIT_S)
+        news.wait_for(lambda: any(lane.ready or lane.answered for lane in lanes), WAIT_S)
 
 
 def _round(network: Network, lanes: Sequence[Lane], failures: Failures) -> list[Lane]:
-    """Begin a frame of each source that has one, and conclude one of each that begins no other.
+    """For each source conclude a frame whose output is there, then begin one that is there.
 
-    Faces of frames that are begun together go through the network in one call.
+    The network has the first of them while the others are made ready.
 
     Returns:
         The lanes that go on; one that has ended or failed is closed.
     """
-    left = [lane for lane in lanes if not lane.ready or _begin(lane, failures)]
-    fresh = [(lane, lane.fresh) for lane in left if lane.fresh]
-    answers = network.begin([frame for _, frame in fresh])
-    for (lane, _), answer in zip(fresh, answers, strict=True):
-        lane.answer(answer)
-    return [lane for lane in left if not lane.busy or lane.runs_ahead or _conclude(lane, failures)]
+    left = []
+    for lane in lanes:
+        if lane.answered and not _conclude(lane, failures):
+            continue
+        if lane.ready and not _begin(lane, failures):
+            continue
+        if lane.fresh:
+            lane.answer(network.begin(lane.fresh))
+        left.append(lane)
+    return left
 
 
 def _conclude(lane: Lane, failures: Failures) -> bool:

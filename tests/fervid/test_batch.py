@@ -2,13 +2,14 @@
 
 import dataclasses
 from contextlib import closing
+from threading import Condition, Event
 
 import numpy as np
 import pytest
 from skimage.data import astronaut
 
 import fervid
-from fervid.batch import infer
+from fervid.batch import Network, infer
 from fervid.controls import View
 from fervid.errors import ModelLoadError
 from fervid.faces import FaceDetector
@@ -122,7 +123,6 @@ def test_sources_at_once_share_calls_and_find_what_each_finds_alone(pair):
     fervid.analyse(*pair, sinks=[alone], backend=FakeBackend())
     sizes = [len(images) for images, _, _ in backend.seen]
     assert sum(sizes) == 12
-    assert 2 in sizes
     for index, expected in alone.found.items():
         found = sorted(together.found[index], key=lambda r: float(r.faces.boxes[0, 0]))
         for one, other in zip(
@@ -131,6 +131,29 @@ def test_sources_at_once_share_calls_and_find_what_each_finds_alone(pair):
             assert one.faces.track_ids.tolist() == other.faces.track_ids.tolist()
             assert np.array_equal(one.smoothed, other.smoothed)
             assert np.array_equal(one.heatmaps, other.heatmaps)
+
+
+def test_what_is_begun_during_a_call_shares_the_next_one(frames):
+    class Held(FakeBackend):
+        entered, go_on = Event(), Event()
+
+        def run(self, images, eta, target):
+            self.entered.set()
+            assert self.go_on.wait(10)
+            return super().run(images, eta, target)
+
+    backend, news = Held(), Condition()
+    with Network(backend, news) as network:
+        first = network.begin(frames[0])
+        assert backend.entered.wait(10)
+        rest = [network.begin(frame) for frame in frames[1:]]
+        assert not first.done()
+        with news:
+            backend.go_on.set()
+            assert news.wait_for(first.done, 10)
+        counts = [len(answer.result(10).logits) for answer in (first, *rest)]
+    assert counts == [1, 2, 0, 1]
+    assert [len(images) for images, _, _ in backend.seen] == [1, 3]
 
 
 def test_a_network_that_fails_fails_every_source_that_waits_for_it(pair):

@@ -126,7 +126,7 @@ def test_a_bug_in_a_sink_is_raised_as_it_is(tmp_path):
 
 @pytest.mark.parametrize("sources", [1, 2])
 def test_a_recording_alone_is_prepared_while_the_network_runs(tmp_path, monkeypatch, sources):
-    """With others beside it, as with streams, no frame is taken before the last one is done."""
+    """With others beside it, as with streams, none is taken of it, but one of each other."""
     prepared, prepare = threading.Semaphore(0), fervid.Pipeline.prepare
 
     def counted(*arguments):
@@ -151,7 +151,7 @@ def test_a_recording_alone_is_prepared_while_the_network_runs(tmp_path, monkeypa
     backend = Patient()
     fervid.analyse(*(name.as_uri() for name in names), backend=backend)
     begun = sum(len(images) for images, _, _ in backend.seen[:3])
-    assert backend.met == begun + (sources == 1)
+    assert backend.met - begun in ((1,) if sources == 1 else (0, 1))
     assert sum(len(images) for images, _, _ in backend.seen) == 6 * sources
 
 
