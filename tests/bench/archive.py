@@ -72,7 +72,7 @@ def compared(out: Path, work: Path, clean: Any) -> dict[str, Any]:
     found = runs.results(out)
     other = [name for name in {**found, **clean} if found.get(name) != clean.get(name)]
     pictures = runs.picture_difference(out, work / "clean")
-    return {"same": not other, "other": other, "picture_difference": round(pictures, 2)}
+    return {"same": not other, "other": other, "picture_difference": round(float(pictures), 2)}
 
 
 def jobs(source: Path, work: Path, clean: Any) -> dict[str, Any]:
@@ -145,8 +145,8 @@ def report(found: dict[str, Any]) -> str:
         "# Archives\n",
         "By `python -m tests.bench.archive`, whose head says what is done.",
         f"{n['clips']} clips of 320x240 with {n['frames']} frames each, and {n['broken']} broken",
-        f"files; {n['machine']}, {n['cores']} cores, load {n['load']} at the start (other programs",
-        "ran beside it, so times are no more than hints where the load is above the cores).\n",
+        f"files; {n['machine']}, {n['cores']} cores. Where the load at the start (in archive.json)",
+        "is above 1, other programs ran beside it, and times are no more than hints.\n",
     ]
     for name, form in (("killed", KILLED), ("ray", RAY)):
         if name in found:
@@ -158,7 +158,8 @@ def report(found: dict[str, Any]) -> str:
                 told |= {"n": len(strikes), "strikes": ", ".join(strikes)}
             parts.append(form.format_map(told))
     if "jobs" in found:
-        rows = [f"| {w} | {v['seconds']} | {v['same']} |" for w, v in found["jobs"].items()]
+        table = {k: v for k, v in found["jobs"].items() if isinstance(v, dict)}
+        rows = [f"| {w} | {v['seconds']} | {v['same']} |" for w, v in table.items()]
         parts += ["| | seconds | same results |\n|---|---|---|", *rows, ""]
     return "\n".join(parts)
 
@@ -177,7 +178,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         source = runs.archive(work / "in", wanted.clips, frames=wanted.frames, broken=wanted.broken)
-        load = round(os.getloadavg()[0], 1)
+        load = {"load_at_start": round(os.getloadavg()[0], 1)}
         seconds, _ = timed(source, work / "clean")
         say(f"clean run: {seconds:.1f} s")
         clean = runs.results(work / "clean")
@@ -188,11 +189,11 @@ def main() -> None:
             "frames": wanted.frames,
             "machine": platform.machine(),
             "cores": cores(),
-            "load": load,
             "clean_s": round(seconds, 1),
         }
         for part in wanted.parts:
-            found[part] = {"killed": killed, "jobs": jobs, "ray": ray}[part](source, work, clean)
+            measured = {"killed": killed, "jobs": jobs, "ray": ray}[part](source, work, clean)
+            found[part] = load | measured
             say(f"{part}: {found[part]}")
             path.write_text(json.dumps(found, indent=2) + "\n")
             path.with_suffix(".md").write_text(report(found))
