@@ -12,6 +12,9 @@ LAYERS = {
     0: (
         "errors",
         "interrupt",
+        "onnx_file",
+        "picture_size",
+        "zeros",
         "console",
         "failures",
         "deadline",
