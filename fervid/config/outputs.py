@@ -45,7 +45,7 @@ class OutputConfig(Section):
 
     Attributes:
         out: Folder that gets one per source: annotated.mp4, faces.jsonl, faces.parquet,
-            report.html, summary.json; for several all.parquet and clips.csv too.
+            report.html, summary.json; for several all.parquet, clips.csv.
         video: Annotated video file (H.264 in .mp4) of one source.
         jsonl: Journal file, one line of JSON a frame; - writes it to standard output.
         csv: Table file, one row a face; - writes it to standard output.

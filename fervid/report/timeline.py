@@ -69,8 +69,8 @@ class Rows:
 class Timeline:
     """Sums up frames and tracks over time.
 
-    Of more than `most_tracks` the one with the fewest buckets is forgotten, but none that was seen in
-    the last MEMORY_S: it may only have begun.
+    Of more than `most_tracks` those with the fewest buckets are forgotten, but none that was seen
+    in the last MEMORY_S: it may only have begun.
 
     Args:
         classes: K names.
@@ -120,7 +120,7 @@ class Timeline:
         return rows
 
     def _forget(self, now_s: float) -> None:
-        """Make room for a track: forget the shortest ones that have ended, as far as there are any."""
+        """Make room for a track: forget the shortest of those that have ended."""
         ended = [t for t, seen_s in self._seen_s.items() if now_s - seen_s > MEMORY_S]
         ended.sort(key=lambda t: len(self.tracks[t]))
         for shortest in ended[: len(self.tracks) - self._limits[2] + 1]:
