@@ -46,8 +46,8 @@ class FaceConfig(Section):
     """Which faces are looked for.
 
     Attributes:
-        detector: Looks for faces: short for near ones, in noise too; full for small ones in
-            clear pictures; auto both.
+        detector: How faces are looked for: short finds near ones, also in noise, full small ones in
+            clear pictures, auto both.
         min_score: Score from which a detection counts as a face, 0-1.
         min_face_px: Width under which a face is left out, in pixels of the frame.
         max_faces: Most faces in a frame; the largest are kept.

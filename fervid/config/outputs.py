@@ -44,16 +44,16 @@ class OutputConfig(Section):
     """What is written and where.
 
     Attributes:
-        out: Folder that gets one per source: annotated.mp4, faces.jsonl, faces.parquet,
-            report.html, summary.json; for several all.parquet, clips.csv.
+        out: Folder that gets a folder per source with annotated.mp4, faces.jsonl, faces.parquet,
+            report.html and summary.json; for several sources all.parquet and clips.csv too.
         video: Annotated video file (H.264 in .mp4) of one source.
         jsonl: Journal file, one line of JSON a frame; - writes it to standard output.
         csv: Table file, one row a face; - writes it to standard output.
         parquet: Table file for pandas, R and the like, one row a face.
         srt: Subtitle file (SubRip) of one source: a label a line, largest face first.
         subtitles: Write subtitles into each source's folder, as faces.srt (needs --out).
-        save_crops: Write face crops as the network saw them, at each new label of a face and
-            once a second (needs --out).
+        save_crops: Write face crops as the network saw them into each source's folder, at each
+            new label of a face and once a second (needs --out).
         images: Allow outputs that show faces; --no-images forbids them all.
         anonymize: Cover each face's head in every picture that is written, until 1 second after
             it was last found; one that is never found is not hidden.
