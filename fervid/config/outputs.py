@@ -44,8 +44,8 @@ class OutputConfig(Section):
     """What is written and where.
 
     Attributes:
-        out: Folder that gets a folder a source with annotated.mp4, faces.jsonl, faces.parquet and
-            summary.json; of several also all.parquet and clips.csv.
+        out: Folder that gets a folder per source with annotated.mp4, faces.jsonl, faces.parquet,
+            report.html and summary.json; for several sources all.parquet and clips.csv too.
         video: Annotated video file (H.264 in .mp4) of one source.
         jsonl: Journal file, one line of JSON a frame; - writes it to standard output.
         csv: Table file, one row a face; - writes it to standard output.

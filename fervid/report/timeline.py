@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fervid.records import NOISE_KINDS, FrameResult
+from fervid.tracks import MEMORY_S
 
 F64 = NDArray[np.float64]
 MOST_BUCKETS = 4096  # more than a screen has columns, even when a part is enlarged
@@ -68,7 +69,8 @@ class Rows:
 class Timeline:
     """Sums up frames and tracks over time.
 
-    Of more than `most_tracks` the one with the fewest buckets is forgotten.
+    Of more than `most_tracks` those with the fewest buckets are forgotten, but none that was seen
+    in the last MEMORY_S: it may only have begun.
 
     Args:
         classes: K names.
@@ -91,6 +93,7 @@ class Timeline:
         self.tracks: dict[int, Rows] = {}
         self.forgotten = 0
         self._n_rows = 0
+        self._seen_s: dict[int, float] = {}
         self.begin_s: float | None = None
 
     def observe(self, result: FrameResult) -> None:
@@ -105,17 +108,25 @@ class Timeline:
         self.frames.add(bucket, _frame_row(result))
         for i, track in enumerate(result.faces.track_ids.tolist()):
             if track >= 0:
-                self._n_rows += self._track(track).add(bucket, _face_row(result, i))
+                self._n_rows += self._track(track, since_s).add(bucket, _face_row(result, i))
 
-    def _track(self, track: int) -> Rows:
+    def _track(self, track: int, now_s: float) -> Rows:
         rows = self.tracks.get(track)
         if rows is None:
             if len(self.tracks) >= self._limits[2]:
-                shortest = min(self.tracks, key=lambda t: len(self.tracks[t]))
-                self._n_rows -= len(self.tracks.pop(shortest))
-                self.forgotten += 1
+                self._forget(now_s)
             rows = self.tracks[track] = Rows(len(FACE_SUMS) + len(self.classes))
+        self._seen_s[track] = now_s
         return rows
+
+    def _forget(self, now_s: float) -> None:
+        """Make room for a track: forget the shortest of those that have ended."""
+        ended = [t for t, seen_s in self._seen_s.items() if now_s - seen_s > MEMORY_S]
+        ended.sort(key=lambda t: len(self.tracks[t]))
+        for shortest in ended[: len(self.tracks) - self._limits[2] + 1]:
+            self._n_rows -= len(self.tracks.pop(shortest))
+            del self._seen_s[shortest]
+            self.forgotten += 1
 
     def _halve(self) -> None:
         self.width_s *= 2

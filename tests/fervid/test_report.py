@@ -109,8 +109,8 @@ def test_an_hour_of_ten_people_whose_tracks_break_off_is_below_5_mb():
     told = report_data(observer, summary)
     assert sum(track["n"] for track in told["tracks"]) <= MOST_ROWS
     assert told["frames"]["n"] <= MOST_BUCKETS
-    assert len(told["tracks"]) == 300
-    assert told["forgotten"] == 100
+    assert 300 <= len(told["tracks"]) <= 310  # those of the last 2 s stay
+    assert told["forgotten"] == 400 - len(told["tracks"])
     assert len(page(told)) < 5 * MB
 
 

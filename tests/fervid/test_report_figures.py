@@ -61,9 +61,20 @@ def test_the_rows_of_all_tracks_are_limited():
 def test_of_too_many_tracks_the_shortest_is_forgotten():
     timeline = Timeline(CLASSES, most_tracks=2)
     for n, tracks in enumerate(([0], [0, 1], [0, 1], [0, 2], [0, 3], [0, 3])):
-        timeline.observe(result(n, *(face("happy", t) for t in tracks)))
+        timeline.observe(result(n, *(face("happy", t) for t in tracks), time_s=5.0 * n))
     assert sorted(timeline.tracks) == [0, 3]
     assert timeline.forgotten == 2
+
+
+def test_tracks_that_have_just_begun_do_not_push_each_other_out():
+    timeline = Timeline(CLASSES, most_tracks=2)
+    for n in range(100):
+        tracks = (0, 1) if n < 50 else (2, 3)
+        timeline.observe(result(n, *(face("happy", t) for t in tracks), time_s=n / 10))
+    assert {t: len(rows) for t, rows in timeline.tracks.items()} == {0: 50, 1: 50, 2: 50, 3: 50}
+    timeline.observe(result(100, face("happy", 4), time_s=30.0))
+    assert len(timeline.tracks) == 2
+    assert timeline.forgotten == 3
 
 
 def test_a_face_that_is_not_followed_has_no_row():
