@@ -24,6 +24,7 @@ from fervid.images import ImageSource, is_image, is_pattern, sequence
 from fervid.logins import Logins, read_logins
 from fervid.media import FileSource
 from fervid.pipe import interruptible
+from fervid.reconnect import ReconnectingSource
 from fervid.records import Frame, SourceInfo
 from fervid.region import shaped
 from fervid.silence import silent_opencv
@@ -34,6 +35,8 @@ __all__ = ["CameraSource", "Capture", "Source", "check_source", "open_camera", "
 
 # Reads in a row that may fail before a camera counts as gone.
 CAMERA_RETRIES = 5
+# Seconds after which no read is tried again: drivers wait for ten seconds in each.
+CAMERA_SILENT_S = 5.0
 # From this time on it pays to look for a place to begin at.
 SEEK_FROM_S = 2.0
 
@@ -69,7 +72,7 @@ def open_source(
     capture_factory: Callable[[int], Capture] = open_camera,
     clock: Callable[[], float] = time.monotonic,
 ) -> Source:
-    """Open whatever `uri` names.
+    """Open whatever `uri` names; a camera or stream that is lost later is opened again.
 
     Args:
         uri: a file, the URL of a stream, an image, a pattern or folder of numbered images, "-" for
@@ -88,8 +91,11 @@ def open_source(
     """
 
     def ready() -> Source:
-        source = _open(uri, read, logins, threads, capture_factory, clock)
+        again = partial(_open, uri, read, logins, threads, capture_factory, clock)
+        source: Source = again()
         try:
+            if source.info.live and read.attempts:
+                source = ReconnectingSource(source, again, read, clock=clock)
             return shaped(thinned(source, read), read)
         except BaseException:
             source.close()
@@ -222,7 +228,10 @@ class CameraSource:
 
     def _read(self) -> NDArray[np.uint8] | None:
         """Return the next picture, or None when the camera has failed several times in a row."""
+        began_s = time.monotonic()
         for _ in range(CAMERA_RETRIES):
+            if time.monotonic() - began_s > CAMERA_SILENT_S:
+                break
             read, picture = self._capture.read()
             if read and picture is not None and picture.size:
                 bgr = picture if picture.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)

@@ -3,8 +3,8 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError, wait
-from typing import TypeVar
+from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 # Waiting is cut into pieces, since Windows delivers Ctrl-C only between them.
@@ -40,6 +40,36 @@ def call_in_time(call: Callable[[], T], limit_s: float, discard: Callable[[T], N
         raise
     if future.cancel():
         raise TimeoutError
+    return future.result()
+
+
+def call_unless_stopped(
+    call: Callable[[], T], stop: "Future[None]", discard: Callable[[T], None]
+) -> T | None:
+    """Return what a call returns, or None as soon as `stop` is done.
+
+    Args:
+        call: runs in a thread of its own, to its end, whenever that is.
+        stop: may be done at any time.
+        discard: releases what comes after that.
+
+    Raises:
+        Exception: what the call raises, unchanged.
+    """
+    future: Future[T] = Future()
+    threading.Thread(
+        target=_run, args=(call, future, discard), name="fervid-call", daemon=True
+    ).start()
+    try:
+        while not (future.done() or stop.done()):
+            either: tuple[Future[Any], ...] = (future, stop)
+            wait(either, WAIT_S, FIRST_COMPLETED)
+    except BaseException:
+        _give_up(future, discard)
+        raise
+    if stop.done():
+        _give_up(future, discard)
+        return None
     return future.result()
 
 

@@ -21,7 +21,14 @@ from fervid.pace import Pacer
 from fervid.records import Frame, SourceInfo
 from fervid.refusals import is_silence, reason, why_broken_off
 from fervid.seeking import key_frame_before
-from fervid.streams import in_pieces, is_live, open_stream, packets_in_time
+from fervid.streams import (
+    in_pieces,
+    is_live,
+    open_stream,
+    packets_in_time,
+    packets_of,
+    refuse_silence,
+)
 from fervid.upright import orientation, set_upright, square_size
 
 if TYPE_CHECKING:
@@ -36,6 +43,8 @@ READ_RETRIES = 100
 DEFAULT_RATE = Fraction(25)
 # What a recording from the network may lack: FFmpeg passes over pieces of HLS that do not come.
 LOST_S = 2.0
+# What a live stream may send before a first picture can be decoded: until its next key frame.
+FIRST_PICTURE_S = 30.0
 
 
 class FileSource:
@@ -73,6 +82,7 @@ class FileSource:
         )
         try:
             self._live = is_live(uri, self._container)
+            self.finite = not self._live or bool(self._container.duration)
             self._pacer = Pacer(clock) if self._live and in_pieces(self._container) else None
             self._stream = video_stream(self._container, self._uri)
             # Decoding several frames side by side would hold a live picture back.
@@ -110,7 +120,7 @@ class FileSource:
                 if time_s < self._from_s:
                     continue
             yield Frame(index, time_s, self._bgr(picture))
-        if self._live:
+        if self._live and not (self._read.attempts and not self.finite):
             _log.warning("The stream %s has ended.", self._uri)
         self._check_end(end_s, lost_s)
 
@@ -156,11 +166,17 @@ class FileSource:
         from av.error import FFmpegError
 
         failures = 0
+        seen_s, limit_s = time.monotonic(), FIRST_PICTURE_S
         while True:
             try:
                 for packet in self._packets():
                     failures = 0
-                    yield from self._decode(packet)
+                    pictures = self._decode(packet)
+                    yield from pictures
+                    if pictures:
+                        seen_s, limit_s = time.monotonic(), self._read.read_timeout_s
+                    elif self._live:  # it sends, and perhaps nothing of it can be decoded
+                        refuse_silence(seen_s, limit_s)
             except (FFmpegError, TimeoutError) as error:
                 failures += 1
                 self.damaged += 1
@@ -174,8 +190,12 @@ class FileSource:
             raise failure from cause
 
     def _packets(self) -> "Iterator[Packet[VideoStream]]":
-        packets = self._container.demux(self._stream)
-        return packets_in_time(packets, self._read.read_timeout_s) if self._remote else packets
+        if not self._remote:
+            return self._container.demux(self._stream)
+        limit_s = self._read.read_timeout_s
+        sounds = self._container.streams.audio if self._live else ()
+        both = self._container.demux(self._stream, *sounds)
+        return packets_in_time(packets_of(both, self._stream.index, limit_s), limit_s)
 
     def _may_go_on(self, error: Exception) -> bool:
         return not (self._live or isinstance(error, OSError) or is_silence(error))

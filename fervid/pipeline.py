@@ -164,6 +164,10 @@ class Pipeline:
         """
         if self._closed:
             raise ValueError("The pipeline is closed; make a new one.")
+        if self._last is not None and frame.connection != self._last[0].connection:
+            # Tracks and averages know seconds; these count frames, and would reach over any gap.
+            self._meter.reset()
+            self._search = FaceSearch()
         watch = Stopwatch(self._clock)
         with watch.stage("noise"):
             noise = self._meter.update(frame.bgr)

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Self
 
 from fervid.capture import Source
+from fervid.link import link_of
 from fervid.records import Frame
 
 _log = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ DEPTH = 4
 WAIT_S = 0.5
 # Longer than a stream (5 s) or a camera's driver (10 s) may take to give up.
 JOIN_S = 12.0
+# A live source that is silent just now shall not hold Ctrl-C up; its thread closes it later.
+LIVE_JOIN_S = 1.0
 
 
 class Policy(Enum):
@@ -34,8 +37,8 @@ class Prefetch:
     """Iterates over (frame, frames lost since the last one) of a source, read in a thread.
 
     It owns the source: leaving the context stops the thread, waits for it and closes the source,
-    whatever the consumer did. An error of the source is raised in the consumer, after the frames
-    that came before it.
+    whatever the consumer did; a thread that does not answer closes it when it does. An error of
+    the source is raised in the consumer, after the frames that came before it.
 
     Args:
         source: an open source.
@@ -62,7 +65,7 @@ class Prefetch:
         self._frames: deque[Frame] = deque()
         self._lost = 0
         self._error: BaseException | None = None
-        self._ended = self._stopped = False
+        self._ended = self._stopped = self._left = False
         self._changed = news or threading.Condition()
         # A daemon, so that a camera whose driver hangs cannot keep the process alive.
         self._thread = threading.Thread(target=self._read, name="fervid-prefetch", daemon=True)
@@ -107,13 +110,18 @@ class Prefetch:
             self._stopped = True
             self._frames.clear()
             self._changed.notify_all()
+        if link := link_of(self._source):
+            link.stop()
+        live = self._source.info.live
         if self._thread.ident is not None:
-            self._thread.join(JOIN_S)
-        if self._thread.is_alive():
+            self._thread.join(min(LIVE_JOIN_S, JOIN_S) if live else JOIN_S)
+        with self._changed:
             # Closing what another thread still reads would crash the process.
+            self._left = self._thread.is_alive() and not self._ended
+        if self._left:
             _log.warning("%s does not answer and is left open", self._source.info.label)
-            return
-        self._source.close()
+        else:
+            self._source.close()
 
     def _read(self) -> None:
         """Read until the source ends, fails or is no longer wanted; runs in the thread."""
@@ -126,7 +134,10 @@ class Prefetch:
             error = caught
         with self._changed:
             self._error, self._ended = error, True
+            left = self._left
             self._changed.notify_all()
+        if left:
+            self._source.close()
 
     def _offer(self, frame: Frame) -> bool:
         """Hand over a frame; returns whether more are wanted."""

@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid.link import Outage
+
 F32 = NDArray[np.float32]
 NoiseKind = Literal["clean", "gaussian", "salt_pepper", "speckle"]
 NOISE_KINDS: tuple[NoiseKind, ...] = ("clean", "gaussian", "salt_pepper", "speckle")
@@ -61,11 +63,16 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture: `bgr` uint8 (H, W, 3) at `time_s`; a dropped frame leaves a gap in `index`."""
+    """One picture: `bgr` uint8 (H, W, 3) at `time_s`; a dropped frame leaves a gap in `index`.
+
+    `connection` counts how often the source was lost and came back before it; nothing that lies
+    between two frames of different ones was seen.
+    """
 
     index: int
     time_s: float
     bgr: NDArray[np.uint8]
+    connection: int = 0
 
     def __post_init__(self) -> None:
         _check("Frame.bgr", self.bgr, np.uint8, (None, None, 3))
@@ -247,7 +254,8 @@ class Snapshot:
     """The state of a run at one moment: all that the dashboard may show.
 
     `stages` maps a stage to its p50 and p95 in ms; `noise_history` is severity over the last
-    frames, oldest first; `n_frames` is None for a live source.
+    frames, oldest first; `n_frames` is None for a live source. `offline` is None while the source
+    is there, `missed` counts pictures that were not sent while it was not.
     """
 
     source: str
@@ -269,3 +277,5 @@ class Snapshot:
     memory_mb: float
     faces_total: int
     tracks_total: int
+    offline: Outage | None = None
+    missed: int = 0

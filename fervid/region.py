@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fervid.config import ReadConfig, Roi
 from fervid.errors import ConfigError
+from fervid.link import Link, link_of
 from fervid.noise_sample import MIN_SIDE
 from fervid.records import Frame, SourceInfo
 from fervid.source import Source
@@ -47,6 +48,11 @@ class RegionSource:
     def damaged(self) -> int:
         """As the source counts."""
         return self._source.damaged
+
+    @property
+    def link(self) -> Link | None:
+        """As the source's."""
+        return link_of(self._source)
 
     def __iter__(self) -> Iterator[Frame]:
         for frame in self._source:

@@ -7,7 +7,10 @@ from fervid.records import Frame, SourceInfo
 
 
 class Source(Protocol):
-    """What frames come from; a context manager that is iterated once."""
+    """What frames come from; a context manager that is iterated once.
+
+    One that comes back by itself has an attribute `link` too (`link.link_of`).
+    """
 
     @property
     def info(self) -> SourceInfo:

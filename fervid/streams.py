@@ -150,6 +150,46 @@ def packets_in_time(
         raise TimeoutError
 
 
+def packets_of(
+    packets: "Iterator[Packet[Any]]",
+    index: int,
+    limit_s: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> "Iterator[Packet[Any]]":
+    """Yield the packets of one stream; sound that goes on does not hide that its pictures stopped.
+
+    Args:
+        packets: of several streams.
+        index: of the stream.
+        limit_s: seconds that may pass without a packet of it while others come.
+        clock: seconds.
+
+    Raises:
+        TimeoutError: they passed.
+    """
+    asked = clock()
+    for packet in packets:
+        if packet.stream.index == index:
+            yield packet
+            asked = clock()
+        elif packet.size and clock() - asked >= limit_s:
+            raise TimeoutError
+
+
+def refuse_silence(since_s: float, limit_s: float) -> None:
+    """Stop where nothing came for too long.
+
+    Args:
+        since_s: when something came last, by time.monotonic.
+        limit_s: seconds that may pass.
+
+    Raises:
+        TimeoutError: they have passed.
+    """
+    if time.monotonic() - since_s > limit_s:
+        raise TimeoutError
+
+
 def is_live(uri: str, container: "InputContainer") -> bool:
     """Tell whether a source cannot wait for its reader.
 

@@ -7,6 +7,7 @@ from typing import Self
 
 from fervid.config import ReadConfig
 from fervid.errors import ConfigError, SourceOpenError
+from fervid.link import Link, link_of
 from fervid.records import Frame, SourceInfo
 from fervid.source import Source
 
@@ -48,6 +49,11 @@ class ThinnedSource:
     def damaged(self) -> int:
         """As the source counts."""
         return self._source.damaged
+
+    @property
+    def link(self) -> Link | None:
+        """As the source's."""
+        return link_of(self._source)
 
     def __iter__(self) -> Iterator[Frame]:
         for place, frame in enumerate(self._frames or self._source):

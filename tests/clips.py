@@ -19,6 +19,14 @@ def picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     return np.full((size[1], size[0], 3), level(number), np.uint8)
 
 
+def scene(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
+    """A picture of the same number that is not of one colour."""
+    shown = picture(number, size)
+    shown[:8, :8] += 15
+    shown[:8, 8:16] -= 15
+    return shown
+
+
 def level(number: int) -> int:
     return 20 + 10 * number
 

@@ -1,7 +1,7 @@
 """An RTSP server by GStreamer, run by the Python that GStreamer's bindings belong to.
 
-python3 rtsp_server.py [basic|digest USER PASSWORD] - prints its port, and serves /cam until it
-is ended.
+python3 rtsp_server.py PORT [basic|digest USER PASSWORD] - prints its port, which is any free one
+for 0, and serves /cam until it is ended.
 """
 
 import sys
@@ -39,12 +39,12 @@ def main():
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
-    server.set_service("0")
+    server.set_service(sys.argv[1])
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(CAMERA.format(H264 if Gst.ElementFactory.find("x264enc") else JPEG))
     factory.set_shared(True)
-    if sys.argv[1:]:
-        protect(server, factory, *sys.argv[1:])
+    if sys.argv[2:]:
+        protect(server, factory, *sys.argv[2:])
     server.get_mount_points().add_factory("/cam", factory)
     server.attach(None)
     sys.stdout.write(f"{server.get_bound_port()}\n")

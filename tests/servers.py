@@ -30,10 +30,13 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 @contextlib.contextmanager
-def http_server(answer: Answer, login: str = "", certificate: Path | None = None) -> Iterator[str]:
+def http_server(
+    answer: Answer, login: str = "", certificate: Path | None = None, port: int = 0
+) -> Iterator[str]:
     """Serve GET by `answer`, behind basic authentication if there is a `user:password`.
 
-    With a certificate, which is one file with its key, it speaks HTTPS.
+    With a certificate, which is one file with its key, it speaks HTTPS. The port is any that is
+    free, or the one that is named.
 
     Yields:
         "127.0.0.1:port".
@@ -59,9 +62,10 @@ def http_server(answer: Answer, login: str = "", certificate: Path | None = None
 
     class Server(http.server.ThreadingHTTPServer):
         daemon_threads = True
+        allow_reuse_address = True
         block_on_close = False
 
-    with Server((HERE, 0), Handler) as server:
+    with Server((HERE, port), Handler) as server:
         if certificate:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             tls.load_cert_chain(certificate)
@@ -134,10 +138,12 @@ def mjpeg(
     rate: float = 25.0,
     then_s: float = 0.0,
     meanwhile: Callable[[int], object] = lambda n: None,
+    show: Callable[[int], int] = lambda n: n % 20,
 ) -> Answer:
     """Answer as a network camera does: JPEGs one after another; then be silent for `then_s`.
 
-    `meanwhile` is called with the number of each picture before it is sent.
+    `meanwhile` is called with the number of each picture before it is sent; `show` says what the
+    picture of a number shows.
     """
 
     def answer(handler):
@@ -146,7 +152,7 @@ def mjpeg(
         handler.end_headers()
         for n in range(frames):
             meanwhile(n)
-            jpeg = cv2.imencode(".jpg", clips.picture(n % 20))[1].tobytes()
+            jpeg = cv2.imencode(".jpg", clips.scene(show(n)))[1].tobytes()
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             handler.wfile.write(head.encode() + jpeg + b"\r\n")
             time.sleep(1 / rate)
@@ -250,13 +256,16 @@ def udp_sender(port: int, rate: float = 25.0, frames: int = 10**6) -> Iterator[t
 
 
 @contextlib.contextmanager
-def rtsp_server(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def rtsp_server(*arguments: str, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Serve a moving ball as /cam, 320 x 240 at 25 a second; see rtsp_server.py.
+
+    The port is any that is free, or the one that is named.
 
     Yields:
         "127.0.0.1:port" and the process.
     """
-    command = [str(_gstreamer_python()), str(Path(__file__).with_name("rtsp_server.py"))]
+    program = Path(__file__).with_name("rtsp_server.py")
+    command = [str(_gstreamer_python()), str(program), str(port)]
     with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
         try:
             yield f"{HERE}:{process.stdout.readline().strip()}", process

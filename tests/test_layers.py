@@ -20,10 +20,11 @@ LAYERS = {
         "probe",
         "nearest",
     ),
-    1: ("records", "config", "card"),
+    1: ("link", "records", "config", "card"),
     2: (
         *("media", "media_clock", "containers", "upright", "cut_off", "seeking"),
         *("capture", "source", "pipe", "images", "thinning", "region"),
+        *("reconnect", "liveness", "resized"),
         *("cameras", "silence", "codecs", "streams", "refusals", "logins", "trust"),
         *(
             "faces",

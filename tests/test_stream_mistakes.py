@@ -79,7 +79,7 @@ def address(host, scheme):
 
 @pytest.mark.parametrize(("server", "scheme", "says"), MISTAKES.values(), ids=MISTAKES)
 def test_a_stream_that_fails(server, scheme, says):
-    read = ReadConfig(open_timeout_s=0.6, read_timeout_s=0.6)
+    read = ReadConfig(open_timeout_s=0.6, read_timeout_s=0.6, reconnect="none")
     logins = read_logins(None, LOGIN)
 
     def read_all(uri):
@@ -103,7 +103,7 @@ def test_a_stream_that_fails_in_the_command_line(name, verbose, monkeypatch, cap
     server, scheme, says = MISTAKES[name]
     for variable, value in LOGIN.items():
         monkeypatch.setenv(variable, value)
-    limits = ["--open-timeout-s", "0.6", "--read-timeout-s", "0.6"]
+    limits = ["--open-timeout-s", "0.6", "--read-timeout-s", "0.6", "--reconnect", "none"]
     with server() as host:
         loud = "--verbose" if verbose else "--quiet"
         assert main([address(host, scheme), *limits, loud]) == 1
@@ -120,7 +120,8 @@ def test_a_password_in_a_file_reaches_no_output(tmp_path, capsys):
     with servers.http_server(servers.mjpeg(20, rate=50), f"me:{PASSWORD}") as host:
         logins.write_text(f"machine {host} login me password {PASSWORD}\n", encoding="utf-8")
         out = tmp_path / "out"
-        assert main([f"http://{host}/", "-o", str(out), "--credentials", str(logins), "-v"]) == 1
+        options = ["-o", str(out), "--credentials", str(logins), "-v", "--reconnect", "none"]
+        assert main([f"http://{host}/", *options]) == 1
     said = "".join(capsys.readouterr())
     assert "broke off" in said
     written = [path for path in out.rglob("*") if path.is_file()]

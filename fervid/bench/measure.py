@@ -1,5 +1,6 @@
 """The measurements that happen in this process: the bare network, recordings, live sources."""
 
+import dataclasses
 import json
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from fervid.backends import Backend
 from fervid.bench.figures import Figures, percentiles
 from fervid.bench.live import Arrivals, PacedCamera, cameras, latencies_ms
 from fervid.bench.material import Material
-from fervid.config import OutputConfig, RunConfig
+from fervid.config import OutputConfig, ReadConfig, RunConfig
 from fervid.crops import normalise, prepare_thumbnail
 from fervid.errors import ConfigError, FervidError
 from fervid.filters import no_filter
@@ -118,6 +119,7 @@ def _until_unplugged(
     Raises:
         FervidError: the run failed while one of them still delivered.
     """
+    config = dataclasses.replace(config, read=ReadConfig(reconnect="none"))
     with cameras(made) as names:
         try:
             fervid.analyse(*names, config=config, sinks=[arrivals], backend=backend)

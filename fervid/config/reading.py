@@ -1,5 +1,6 @@
 """The sections that say how sources are read and whether they are shown in a window."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from fervid.errors import ConfigError
 RtspTransport = Literal["tcp", "udp"]
 Roi = tuple[int, int, int, int]
 STDIN = "-"  # the source that is standard input
+FOREVER, NONE = "forever", "none"  # of --reconnect
 
 
 def seconds(value: Any, option: str) -> float:
@@ -65,6 +67,30 @@ def region(value: Any) -> Roi:
     return x, y, width, height
 
 
+def reconnection(value: Any) -> str:
+    """Return how often a lost live source is opened again: "forever", a number, or "none".
+
+    Args:
+        value: one of these; 0 is none.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    text = str(value).strip().lower()
+    if text in (FOREVER, NONE):
+        return text
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ConfigError(
+            f"--reconnect must be {FOREVER}, {NONE} or a number of attempts, not {value!r}.",
+            "reconnect",
+        )
+    return str(int(text)) if int(text) else NONE
+
+
+def _reconnect(_: type, tokens: Sequence[Token]) -> str:
+    return reconnection(tokens[0].value)
+
+
 def _start(_: type, tokens: Sequence[Token]) -> float:
     return seconds(tokens[0].value, "start")
 
@@ -91,6 +117,9 @@ class ReadConfig(Section):
         rtsp_transport: How RTSP sends its pictures; udp is faster and loses some.
         open_timeout_s: Seconds that a stream may take to answer.
         read_timeout_s: Seconds that a stream may be silent.
+        reconnect: Times to reopen a lost live source in a row.
+        reconnect_max_s: Most seconds between two of these attempts.
+        frozen_s: Seconds a live picture may stay the same; 0: any.
         credentials: File with users and passwords of streams, as netrc has it: lines like `machine
             HOST login USER password PASSWORD`.
         tls_verify: Refuse https and rtsps servers that cannot prove who they are.
@@ -109,6 +138,11 @@ class ReadConfig(Section):
     rtsp_transport: RtspTransport = "tcp"
     open_timeout_s: float = within(10.0, 0.1)
     read_timeout_s: float = within(5.0, 0.1)
+    reconnect: Annotated[
+        str, Parameter(converter=_reconnect, n_tokens=1, metavar="forever|N|none")
+    ] = FOREVER
+    reconnect_max_s: float = within(3.0, 0.1)
+    frozen_s: float = within(10.0, 0)
     credentials: Path | None = None
     tls_verify: Switch = True
 
@@ -116,6 +150,7 @@ class ReadConfig(Section):
         for name in ("start", "end"):  # text is taken too, as a configuration file has it
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, seconds(getattr(self, name), name))
+        object.__setattr__(self, "reconnect", reconnection(self.reconnect))
         if self.roi is not None:
             object.__setattr__(self, "roi", region(self.roi))
         Section.__post_init__(self)  # a slotted dataclass has no zero-argument super()
@@ -125,6 +160,12 @@ class ReadConfig(Section):
                 f"{self.start or 0:g} s.",
                 "end",
             )
+
+    @property
+    def attempts(self) -> float:
+        """How often in a row a lost live source is tried: 0 for none, infinity for ever."""
+        known = {FOREVER: math.inf, NONE: 0.0}
+        return known[self.reconnect] if self.reconnect in known else float(self.reconnect)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

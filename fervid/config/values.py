@@ -34,8 +34,8 @@ def typed(value: Any, hint: Any, place: Callable[[str], Path]) -> Any:
         ConfigError: it is text that does not say what it should.
     """
     convert = next((m.converter for m in getattr(hint, "__metadata__", ()) if _reads(m)), None)
-    if isinstance(value, str) and callable(convert):
-        return convert(hint, [Token(value=value)])  # text as on the command line
+    if callable(convert) and _is_text(value, hint):
+        return convert(hint, [Token(value=str(value))])  # text as on the command line
     if isinstance(value, str) and "\0" in value:  # no file's name can hold it
         raise WrongType("text without a NUL character")
     plain = _without_none(hint)
@@ -59,6 +59,12 @@ def typed(value: Any, hint: Any, place: Callable[[str], Path]) -> Any:
 def _reads(mark: Any) -> bool:
     """Whether a mark of a type is the command line's, with a function that reads text."""
     return isinstance(mark, Parameter) and mark.converter is not None
+
+
+def _is_text(value: Any, hint: Any) -> bool:
+    """Whether a value is text, or a whole number where words are wanted: `reconnect = 5`."""
+    bare = hint.__origin__ if hasattr(hint, "__metadata__") else hint
+    return isinstance(value, str) or (bare is str and type(value) is int)
 
 
 def _without_none(hint: Any) -> Any:

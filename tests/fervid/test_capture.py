@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from fervid.capture import CAMERA_RETRIES, open_source
+from fervid.config import ReadConfig
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.media_clock import MediaClock
 from tests import clips
 from tests.fakes import FakeCapture
+
+ONCE = ReadConfig(reconnect="none")
 
 
 def read(path):
@@ -245,7 +248,7 @@ def test_a_network_stream_is_live_and_timed_by_the_clock(tmp_path):
         thread.start()
         clock = itertools.count(7.0, 0.25)
         uri = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        with open_source(uri, clock=lambda: next(clock)) as source:
+        with open_source(uri, ONCE, clock=lambda: next(clock)) as source:
             frames = list(source)
         thread.join()
     assert source.info.live
@@ -306,7 +309,7 @@ def test_media_clock_mends_timestamps():
 def test_camera_counts_time_from_its_first_frame():
     capture = FakeCapture([clips.picture(n) for n in range(4)], rate=29.97)
     clock = itertools.count(50.0, 0.5)
-    source = open_source("camera:3", capture_factory=capture, clock=lambda: next(clock))
+    source = open_source("camera:3", ONCE, capture_factory=capture, clock=lambda: next(clock))
     assert (capture.index, source.info.uri, source.info.live) == (3, "camera:3", True)
     assert (source.info.width, source.info.height) == clips.SIZE
     assert float(source.info.rate) == pytest.approx(29.97, abs=1e-3)

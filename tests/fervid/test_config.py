@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 from pathlib import Path
 from typing import get_args
@@ -150,3 +151,26 @@ def test_config_stands_on_the_lowest_layer():
         source = file.read_text(encoding="utf-8")
         found = set(re.findall(r"^(?:from|import) (fervid\.\w+)", source, re.MULTILINE))
         assert found <= {"fervid.errors", "fervid.config", "fervid.nearest"}, file
+
+
+@pytest.mark.parametrize(
+    ("value", "kept", "attempts"),
+    [
+        ("forever", "forever", math.inf),
+        ("Forever", "forever", math.inf),
+        ("none", "none", 0),
+        (None, "none", 0),
+        (0, "none", 0),
+        ("3", "3", 3),
+        (7, "7", 7),
+    ],
+)
+def test_how_often_a_lost_source_is_opened_again(value, kept, attempts):
+    read = ReadConfig(reconnect=value)
+    assert (read.reconnect, read.attempts) == (kept, attempts)
+
+
+@pytest.mark.parametrize("value", ["often", "-1", "1.5", "", True, -2, "1e3"])
+def test_reconnect_is_a_word_or_a_number(value):
+    with pytest.raises(ConfigError, match="--reconnect must be forever, none or a number"):
+        ReadConfig(reconnect=value)

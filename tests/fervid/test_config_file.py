@@ -208,3 +208,18 @@ def test_settings_of_sources_are_written_without_credentials():
     assert config.as_dict()["per_source"] == [
         {"uri": "rtsp://h/s", "label": None, "read": {"roi": [1, 2, 3, 4]}}
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"), [("5", "5"), ('"5"', "5"), ('"none"', "none"), ("0", "none")]
+)
+def test_reconnect_may_be_a_word_or_a_number(here, written, kept):
+    config = load(f'[read]\nreconnect = {written}\n[[source]]\nuri = "0"\nreconnect = 2\n')
+    assert config.read.reconnect == kept
+    assert config.read_for("camera:0").attempts == 2
+    with pytest.raises(
+        ConfigError, match=r"reconnect in \[read\] of .* must be forever, none or a"
+    ):
+        load('[read]\nreconnect = "often"\n')
+    with pytest.raises(ConfigError, match=r"reconnect in \[read\] of .* must be text"):
+        load("[read]\nreconnect = 2.5\n")

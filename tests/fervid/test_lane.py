@@ -15,6 +15,7 @@ from tests.backends import FakeBackend
 from tests.fakes import FakeCapture
 
 PICTURES = 40
+ONCE = fervid.RunConfig(read=fervid.ReadConfig(reconnect="none"))
 
 
 class Slow:
@@ -66,7 +67,7 @@ def summaries(folder):
 def test_a_slow_output_makes_a_live_source_drop_frames_that_are_counted(cameras, tmp_path):
     slow = Slow(0.05)
     with pytest.raises(fervid.SourceError):
-        fervid.analyse("camera:0", out=tmp_path, sinks=[slow], backend=FakeBackend())
+        fervid.analyse("camera:0", config=ONCE, out=tmp_path, sinks=[slow], backend=FakeBackend())
     (summary,) = summaries(tmp_path)
     assert summary["frames"] == len(slow.indices)
     assert summary["frames"] + summary["dropped"] == PICTURES
@@ -88,7 +89,7 @@ def test_a_slow_output_of_a_recording_loses_nothing(tmp_path):
 def test_a_sink_of_several_sources_is_never_entered_twice_at_once(cameras):
     shared = Slow(0.005)
     with pytest.raises(fervid.FervidError, match="2 of 2"):
-        fervid.analyse("camera:0", "camera:1", sinks=[shared], backend=FakeBackend())
+        fervid.analyse("camera:0", "camera:1", config=ONCE, sinks=[shared], backend=FakeBackend())
     assert shared.most == 1
     assert {thread.name for thread in shared.threads} == {"fervid-writer"}
     assert len(shared.threads) == 2

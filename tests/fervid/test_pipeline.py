@@ -132,3 +132,32 @@ def test_a_detector_can_be_given(portrait):
             RunConfig(("x",), faces=FaceConfig(max_faces=1)), FakeBackend(), detector
         )
         assert len(pipeline.process(Frame(0, 0.0, portrait)).faces) == 1
+
+
+def test_what_counts_in_frames_does_not_reach_over_a_loss_of_the_source(portrait):
+    """Five noisy frames vote; after a loss the first clean one speaks for itself."""
+    noisy = corruptions.gaussian(portrait, 0.2, np.random.default_rng(0))
+
+    def kinds(*connections):
+        with Pipeline(backend=FakeBackend()) as pipeline:
+            return [
+                pipeline.process(
+                    Frame(n, n / 25, noisy if n < 5 else portrait, connection)
+                ).noise.kind
+                for n, connection in enumerate(connections)
+            ]
+
+    assert kinds(*[0] * 6) == ["gaussian"] * 6
+    assert kinds(*[0] * 5, 1) == ["gaussian"] * 5 + ["clean"]
+
+
+def test_faces_are_looked_for_anew_after_a_loss(portrait):
+    def looks(connection):
+        with Pipeline(backend=FakeBackend()) as pipeline:
+            pipeline.process(Frame(0, 0.0, portrait))
+            before = pipeline._search
+            ids = pipeline.process(Frame(1, 0.1, portrait, connection)).faces.track_ids.tolist()
+            return pipeline._search is before, ids
+
+    assert looks(0) == (True, [0])
+    assert looks(1) == (False, [0])  # within the seconds that a track is remembered

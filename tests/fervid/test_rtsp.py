@@ -85,7 +85,7 @@ def test_a_path_that_is_not_there(host):
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_a_camera_that_freezes_is_silent(transport):
-    read = ReadConfig(rtsp_transport=transport, read_timeout_s=0.7)
+    read = ReadConfig(rtsp_transport=transport, read_timeout_s=0.7, reconnect="none")
     with servers.rtsp_server() as (host, process):
         with open_source(f"rtsp://{host}/cam", read) as source:
             frames = iter(source)
@@ -100,7 +100,11 @@ def test_a_camera_that_freezes_is_silent(transport):
 
 
 def test_a_camera_that_goes_away_ends_the_stream(caplog):
-    with servers.rtsp_server() as (host, process), open_source(f"rtsp://{host}/cam") as source:
+    once = ReadConfig(reconnect="none")
+    with (
+        servers.rtsp_server() as (host, process),
+        open_source(f"rtsp://{host}/cam", once) as source,
+    ):
         frames = iter(source)
         next(frames)
         process.kill()

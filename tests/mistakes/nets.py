@@ -27,6 +27,17 @@ def http(answer, login: str = ""):
     return serving(lambda: servers.http_server(answer, login))
 
 
+def once(answer):
+    """Answer the first who asks; all others get an error."""
+    asked = []
+
+    def first(handler):
+        asked.append(handler)
+        (answer if len(asked) == 1 else servers.status(503))(handler)
+
+    return first
+
+
 @contextmanager
 def nobody(folder: Path):
     yield {"host": f"127.0.0.1:{servers.free_port()}"}
@@ -88,10 +99,18 @@ STREAMS = (
     stream(
         "stream-stops",
         "a stream that falls silent: its rows are kept",
-        "http://{host}/video --csv rows.csv",
+        "http://{host}/video --csv rows.csv --reconnect none",
         r"has been silent for 0\.6 s",
         left=("rows.csv",),
         around=http(servers.mjpeg(15, rate=100, then_s=3)),
+    ),
+    stream(
+        "stream-stays-away",
+        "a stream that breaks off and does not come back: its rows are kept",
+        "http://{host}/video --csv rows.csv --reconnect 2 --reconnect-max-s 0.1",
+        r"was lost and not brought back by 2 attempts within \d+ s: ",
+        left=("rows.csv",),
+        around=http(once(servers.mjpeg(15, rate=100))),
     ),
     stream(
         "stream-scheme",

@@ -129,6 +129,12 @@ OPTIONS = (
         "--device gpu",
         r"^--device must be one of auto, cpu, cuda, tensorrt, not gpu\.$",
     ),
+    option(
+        "value-of-words-or-numbers",
+        "neither a word nor a number where both are known",
+        "--reconnect often",
+        r"^--reconnect must be forever, none or a number of attempts, not 'often'\.$",
+    ),
     option("value-missing", "an option without its value", "--csv", r"^--csv needs a value"),
     option(
         "choice-missing",
