@@ -1,5 +1,6 @@
 """Lane: one source on its way from reader to outputs, a frame at a time."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from fervid.console import say
 from fervid.controls import Controls
 from fervid.errors import FervidError, SinkError
 from fervid.interrupt import held_interrupt
+from fervid.link import link_of
 from fervid.outputs import Target, summary_record
 from fervid.painter import Painter
 from fervid.pipeline import Pipeline
@@ -71,6 +73,7 @@ class Lane:
                     threads=session.config.cores.decode_threads,
                 )
             )
+            self._link = link_of(self._source)
             label = session.config.settings_for(target.source).label
             self.info = replace(self._source.info, label=label or self._source.info.label)
             self._header = self._describe(session)
@@ -81,7 +84,10 @@ class Lane:
             self._frames = parts.enter_context(Prefetch(self._source, news=news))
             write = partial(session.deliver, target, own)
             limit = session.config.output.queue_mb * MB
-            self._writer = parts.enter_context(Writer(write, news, limit, live=self.info.live))
+            tell = partial(session.announce, target, own)
+            self._writer = parts.enter_context(
+                Writer(write, news, limit, live=self.info.live, tell=tell)
+            )
             self._parts = parts.pop_all()
         self._ahead = 1 if self.info.live or self._viewer.wants_pixels else ahead
         self._idle_since, self._wait_s = time.perf_counter(), 0.0
@@ -129,7 +135,7 @@ class Lane:
     @property
     def ready(self) -> bool:
         """Whether `begin` has something to do: a frame, the source's end, a key, or an error."""
-        if self._viewer.pending or self._writer.failed:
+        if self._viewer.pending or self._writer.failed or (self._link and self._link.pending):
             return True
         if self._viewer.paused:
             return False
@@ -164,12 +170,14 @@ class Lane:
             self._viewer.react(self._pipeline.again)
         if self.quit:
             return False
+        if not self._frames.ready:
+            self._note_events()
         if self._viewer.paused or not (self._over or self.runs_ahead):
             return True
         try:
             if self._failure is not None:
                 raise self._failure
-            frame, dropped = next(self._frames)
+            frame, dropped = self._next_frame()
         except StopIteration:
             self._over = True  # the outputs are closed when nothing waits, as others go on
             return self.busy or not self._writer.idle
@@ -181,6 +189,24 @@ class Lane:
         self._wait_s = time.perf_counter() - self._idle_since
         self.fresh = self._pipeline.prepare(frame, dropped, self._viewer.view)
         return True
+
+    def _next_frame(self) -> tuple[Frame, int]:
+        """The next frame, after the events before it, or the end, after all of them."""
+        try:
+            frame, dropped = next(self._frames)
+        except BaseException:
+            self._note_events()
+            raise
+        self._note_events(frame.time_s)
+        return frame, dropped
+
+    def _note_events(self, until_s: float = math.inf) -> None:
+        """Hand the events of the source up to a time to the outputs."""
+        for event in self._link.take(until_s) if self._link else ():
+            self._stats.note(event)
+            self._writer.note(event)
+            since = f"{event.at.astimezone():%H:%M:%S}"
+            self._viewer.note(f"offline since {since}" if event.kind == "offline" else "")
 
     def answer(self, answer: Answer) -> None:
         """Take the way to the network's output for the fresh frame."""
@@ -201,8 +227,10 @@ class Lane:
         self._idle_since = time.perf_counter()
 
     def snapshot(self) -> Snapshot:
-        """The state of this source's analysis."""
-        return self._stats.snapshot(self.info)
+        """The state of this source's analysis; faces of a source that is offline are old."""
+        snapshot = self._stats.snapshot(self.info)
+        outage = self._link.outage if self._link else None
+        return replace(snapshot, offline=outage, faces=()) if outage else snapshot
 
     def _observe(self) -> None:
         """Count what has been written."""

@@ -44,10 +44,9 @@ def with_help(picture: U8, keys: Sequence[tuple[str, str]]) -> U8:
     return out
 
 
-def waiting(width: int, height: int) -> U8:
-    """What is shown until the first picture comes: a dark one of this size that says so."""
+def waiting(width: int, height: int, text: str = "waiting for the first picture") -> U8:
+    """What is shown where there is no picture: a dark one of this size that says so."""
     out = np.full((height, width, 3), 24, np.uint8)
-    text = "waiting for the first picture"
     size = _fitting(text, CAPITAL * _unit(out), width * 0.9)
     _write(out, text, (round((width - _width(text, size)) / 2), height // 2), size, FAINT)
     return out

@@ -4,6 +4,7 @@ from rich import box
 from rich.panel import Panel
 from rich.text import Text
 
+from fervid.link import Outage
 from fervid.records import FaceView, Snapshot
 
 MAX_WIDTH = 140  # columns; wider lines are hard to follow
@@ -13,6 +14,7 @@ CELL = 25  # columns of one stage's name and latencies
 LEVEL_NAMES = {"gaussian": "sigma", "salt_pepper": "density", "speckle": "sigma"}
 UNICODE_BAR, ASCII_BAR = "█░", "#."
 UNICODE_SPARKS, ASCII_SPARKS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
+DAY_S = 86_400.0
 SPARK_FULL = 0.3  # severity that fills a spark; the paper's strongest noise
 
 
@@ -67,6 +69,16 @@ def _bar(share: float, length: int, chars: str) -> str:
     return chars[0] * filled + chars[1] * (length - filled)
 
 
+def offline_words(outage: Outage) -> str:
+    """Since when (local time), for how long, why and how often it was tried."""
+    since = outage.since.astimezone()
+    day = f"{since:%Y-%m-%d} " if outage.seconds >= DAY_S else ""
+    return (
+        f"offline since {day}{since:%H:%M:%S} ({_clock_time(outage.seconds)}, attempts "
+        f"{outage.attempts}): {_shown(outage.cause)}"
+    )
+
+
 def _share_done(snapshot: Snapshot) -> float | None:
     """How much of a file is done, 0-1; None for a live source and where nobody knows."""
     if snapshot.live:
@@ -95,6 +107,8 @@ def _frames(snapshot: Snapshot) -> str:
 def _progress(snapshot: Snapshot, inner: int, bar: str) -> Text:
     """Frames, and for a file a bar with the time left."""
     head = f"frame   {_frames(snapshot)}"
+    if snapshot.offline:
+        return Text.assemble(f"{head}   ", (offline_words(snapshot.offline), "bold red"))
     done = _share_done(snapshot)
     if done is None:
         return Text(
@@ -111,6 +125,7 @@ def _counts(snapshot: Snapshot) -> Text:
         (f"{snapshot.fps:.1f} fps", "bold"),
         "   dropped ",
         (f"{snapshot.dropped:,}", "yellow" if snapshot.dropped else ""),
+        (f" late, {snapshot.missed:,} offline" if snapshot.missed else "", "yellow"),
         f"   memory {snapshot.memory_mb:,.0f} MB",
         f"   faces {snapshot.faces_total:,} in {snapshot.tracks_total:,} tracks",
     )
@@ -195,7 +210,9 @@ def plain_line(snapshot: Snapshot) -> str:
         f"{_shown(snapshot.source)}: frame {_frames(snapshot)}"
         + (f" {done:.0%}" if done is not None else "")
         + _left(snapshot),
-        f"{snapshot.fps:.1f} fps, dropped {snapshot.dropped:,}",
+        *([offline_words(snapshot.offline)] if snapshot.offline else []),
+        f"{snapshot.fps:.1f} fps, dropped {snapshot.dropped:,}"
+        + (f" late, {snapshot.missed:,} offline" if snapshot.missed else ""),
         f"{_noise_words(snapshot)}, filter {snapshot.filter_name}",
         f"faces {len(snapshot.faces)}" + (f" ({faces}{more})" if faces else ""),
         f"{snapshot.memory_mb:,.0f} MB",

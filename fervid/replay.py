@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fervid.records import Faces, FrameResult, Noise, Timings
-from fervid.sinks.jsonl import read_frames, read_headers
+from fervid.sinks.jsonl import read_events, read_frames, read_headers
+from fervid.sinks.rows import recorded_event
 from fervid.stats import RunStats
 
 
@@ -31,6 +32,8 @@ def replayed_summary(journal: Path) -> dict[str, Any]:
     stats = RunStats(lambda: 0.0, lambda: 0.0)
     for result in replay(journal):
         stats.observe(result)
+    for line in read_events(journal):
+        stats.note(recorded_event(line))
     figures = stats.summary()
     # Nobody wrote down how long the run took.
     figures |= {"elapsed_s": None, "fps": None, "stages_ms": {}, "damaged": None}

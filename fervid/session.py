@@ -12,10 +12,11 @@ from rich.console import Console
 
 from fervid.backends import Backend
 from fervid.config import ReadConfig, RunConfig
+from fervid.link import LinkEvent
 from fervid.logins import Logins, read_logins
 from fervid.outputs import Target
 from fervid.records import Frame, FrameResult
-from fervid.sinks import Sink
+from fervid.sinks import EventSink, Sink
 from fervid.writing import RunOutputs
 
 
@@ -67,4 +68,19 @@ class Session:
         with self.lock:
             for sink in self.sinks:
                 sink.write(frame, result, drawn)
+        self.outputs.refuse_gone(target)
+
+    def announce(self, target: Target, own: Sequence[Sink], event: LinkEvent) -> None:
+        """Take an event of a live source to those of its sinks that want to know.
+
+        Raises:
+            SinkError: an output cannot be written, or a file has gone.
+        """
+        for sink in own:
+            if isinstance(sink, EventSink):
+                sink.note(event)
+        with self.lock:
+            for sink in self.sinks:
+                if isinstance(sink, EventSink):
+                    sink.note(event)
         self.outputs.refuse_gone(target)

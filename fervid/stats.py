@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import psutil  # type: ignore[import-untyped]
 
+from fervid.link import LinkEvent
 from fervid.records import FaceView, FrameResult, Noise, Snapshot, SourceInfo
 
 WINDOW_S = 5.0  # over which the frame rate is taken
@@ -115,7 +116,7 @@ class RunStats:
         self._tracks: dict[int, Track] = {}
         self._highest_track = -1
         self._first_frame_s = self._last_frame_s = self._started_s
-        self._first_time_s = 0.0
+        self._first_time_s = self._offline_s = 0.0
 
     def observe(self, result: FrameResult, more_ms: Mapping[str, float] | None = None) -> None:
         """Take one frame's result.
@@ -137,6 +138,14 @@ class RunStats:
         self._noise[result.noise.kind] += 1
         self._filters[result.filter_name] += 1
         self._observe_faces(result)
+
+    def note(self, event: LinkEvent) -> None:
+        """Take an event of a live source."""
+        if event.kind == "offline":
+            self._counts["outages"] += 1
+            return
+        self._offline_s += event.offline_s
+        self._counts.update(attempts=event.attempts, missed=event.missed)
 
     def _observe_faces(self, result: FrameResult) -> None:
         """Count labels and doubts, of all faces and of each that is followed."""
@@ -194,6 +203,7 @@ class RunStats:
             memory_mb=self._memory_mb(),
             faces_total=self._counts["faces"],
             tracks_total=self._counts["tracks"],
+            missed=self._counts["missed"],
         )
 
     def summary(self) -> dict[str, Any]:
@@ -207,6 +217,13 @@ class RunStats:
         return {
             "frames": frames,
             "dropped": self._counts["dropped"],
+            # late: a newer frame came before they were analysed; offline: never sent (estimated).
+            "drops": {"late": self._counts["dropped"], "offline": self._counts["missed"]},
+            "outages": {
+                "count": self._counts["outages"],
+                "offline_s": round(self._offline_s, 3),
+                "attempts": self._counts["attempts"],
+            },
             "duration_s": round(self._last.time_s - self._first_time_s, 3) if self._last else 0.0,
             "elapsed_s": round(self._clock() - self._started_s, 3),
             "fps": round((frames - 1) / spent, 2) if spent > 0 else 0.0,

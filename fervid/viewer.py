@@ -92,6 +92,7 @@ class Viewer:
         self._judged = controls.view  # of the scene
         self._scene: tuple[Frame, FrameResult] | None = None
         self._message, self._until_s = GREETING, clock() + 2 * MESSAGE_S
+        self._state = ""
 
     def __enter__(self) -> Self:
         return self
@@ -149,6 +150,12 @@ class Viewer:
         self._follow()
         self._scene = frame, result
         self._present(drawn)
+
+    def note(self, state: str) -> None:
+        """Show a state of the source over its pictures, until it is "" again."""
+        self._state = state
+        if self._scene is not None and self._window is not None:
+            self._present(annotated(*self._scene, self.heatmap))
 
     def react(self, again: Again) -> None:
         """Follow the keys while no new frame comes; what they change is seen at once.
@@ -221,5 +228,5 @@ class Viewer:
         if self._controls.help:
             picture = with_help(picture, HELP)
         paused = [PAUSED] if self._controls.paused else []
-        messages = [*paused, *([self._message] if self._message else [])]
+        messages = [*filter(None, (self._state, *paused, self._message))]
         self._window.show(with_messages(picture, messages))

@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fervid.interrupt import held_interrupt
+from fervid.link import LinkEvent
 from fervid.records import Frame, FrameResult
 
 U8 = NDArray[np.uint8]
 Write = Callable[[Frame, FrameResult, U8 | None], object]
+Tell = Callable[[LinkEvent], object]
 
 _log = logging.getLogger(__name__)
 
@@ -61,14 +63,21 @@ class Writer:
         news: notified when there is room again, when all is written, and when writing failed.
         limit_bytes: of what waits; one frame always fits.
         live: no more than one frame waits, so that pictures do not grow old.
+        tell: takes an event of a live source to all outputs; called in the thread.
     """
 
     def __init__(
-        self, write: Write, news: threading.Condition, limit_bytes: int, *, live: bool = False
+        self,
+        write: Write,
+        news: threading.Condition,
+        limit_bytes: int,
+        *,
+        live: bool = False,
+        tell: Tell = lambda event: None,
     ) -> None:
-        self._write, self._changed = write, news
+        self._write, self._tell, self._changed = write, tell, news
         self._limit_bytes, self._live = limit_bytes, live
-        self._waiting: deque[Work] = deque()
+        self._waiting: deque[Work | LinkEvent] = deque()
         self._waiting_bytes = self._largest = 0
         self._finished: deque[tuple[FrameResult, dict[str, float]]] = deque()
         self._error: BaseException | None = None
@@ -118,6 +127,13 @@ class Writer:
             self._largest = max(self._largest, work.nbytes)
             self._changed.notify_all()
 
+    def note(self, event: LinkEvent) -> None:
+        """Hand over an event, which is written after the frames before it; safe after an error."""
+        with self._changed:
+            if not (self._failed or self._closed):
+                self._waiting.append(event)
+                self._changed.notify_all()
+
     def finished(self) -> list[tuple[FrameResult, dict[str, float]]]:
         """What was written since the last call, with the seconds that each stage took."""
         return [self._finished.popleft() for _ in range(len(self._finished))]
@@ -145,14 +161,17 @@ class Writer:
         """Write until the owner closes and nothing waits, or an output fails; in the thread."""
         while (work := self._next()) is not None:
             try:
+                if isinstance(work, LinkEvent):
+                    self._tell(work)
+                    continue
                 took_s = self._deliver(work)
             except BaseException as error:  # noqa: BLE001 - raised again in the owner's thread
                 self._fail(error)
                 return
             self._finished.append((work.result, took_s))
 
-    def _next(self) -> Work | None:
-        """Wait for the next frame; None at the end."""
+    def _next(self) -> Work | LinkEvent | None:
+        """Wait for the next frame or event; None at the end."""
         with self._changed:
             self._busy = False
             self._changed.notify_all()
@@ -161,7 +180,7 @@ class Writer:
                 return None
             self._busy = True
             work = self._waiting.popleft()
-            self._waiting_bytes -= work.nbytes
+            self._waiting_bytes -= work.nbytes if isinstance(work, Work) else 0
             self._changed.notify_all()
             return work
 

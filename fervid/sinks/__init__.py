@@ -7,11 +7,12 @@ end, also after an error: what was written so far stays readable.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid.link import LinkEvent
 from fervid.records import Frame, FrameResult, SourceInfo
 
 
@@ -73,6 +74,18 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish the file; closing twice is harmless."""
+
+
+@runtime_checkable
+class EventSink(Protocol):
+    """A sink that wants to know when a live source goes and comes back, too."""
+
+    def note(self, event: LinkEvent) -> None:
+        """Take an event, after the frames before it and before those after it.
+
+        Raises:
+            SinkError: it could not be written.
+        """
 
 
 SINKS: dict[str, str] = {

@@ -1,4 +1,7 @@
-"""The journal: a line of JSON for each source, then one a frame; no crash takes it away."""
+"""The journal: a line of JSON for each source, then one a frame; no crash takes it away.
+
+Between the frames of a live source lie its events: when it went offline, came back, was given up.
+"""
 
 import json
 from collections.abc import Iterator
@@ -9,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fervid.errors import SinkError
+from fervid.link import LinkEvent
 from fervid.records import Frame, FrameResult
 from fervid.sinks import RunHeader
-from fervid.sinks.rows import SCHEMA, header_record, record, start_of_run
+from fervid.sinks.rows import SCHEMA, event_record, header_record, record, start_of_run
 from fervid.sinks.text import TextOutput, read_error
 
 
@@ -52,6 +56,14 @@ class JsonlSink:
         """
         self._write(record(self._source, result, start_of_run(self._header, result)))
 
+    def note(self, event: LinkEvent) -> None:
+        """Append an event of the source.
+
+        Raises:
+            SinkError: it could not be written.
+        """
+        self._write(event_record(self._source, event))
+
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
         if not self._shared:
@@ -62,7 +74,7 @@ class JsonlSink:
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the header of a journal, then its frames.
+    """Yield the header of a journal, then its frames and events (`is_event` tells).
 
     A journal of several sources has a header for each (`is_header` tells), before its first frame;
     the frames of sources that were read at once alternate. A last line that a crash cut off is
@@ -80,7 +92,7 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
             yield header
             for number, line in enumerate(lines, start=2):
                 content = _parse(line)
-                if content is not None and ("faces" in content or is_header(content)):
+                if content is not None and _is_known(content):
                     yield content
                 elif next(lines, None) is not None:
                     raise _damaged(path, f"line {number} cannot be read")
@@ -91,6 +103,15 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
 def is_header(line: dict[str, Any]) -> bool:
     """Whether a line of a journal begins a source rather than describing one of its frames."""
     return line.get("schema") == SCHEMA and isinstance(line.get("source"), dict)
+
+
+def is_event(line: dict[str, Any]) -> bool:
+    """Whether a line of a journal says what became of a source's connection."""
+    return isinstance(line.get("event"), str)
+
+
+def _is_known(line: dict[str, Any]) -> bool:
+    return "faces" in line or is_event(line) or is_header(line)
 
 
 def read_frames(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -104,8 +125,17 @@ def read_frames(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for line in read_journal(path):
         if is_header(line):
             header = headers[line["source"]["uri"]] = line
-        else:
+        elif not is_event(line):
             yield headers.get(line.get("source", ""), header), line
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """The events of a journal's live sources, as `rows.event_record` makes them.
+
+    Raises:
+        SinkError: as `read_journal`.
+    """
+    return [line for line in read_journal(path) if is_event(line)]
 
 
 def read_headers(path: Path) -> list[dict[str, Any]]:

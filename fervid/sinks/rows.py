@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid.link import LinkEvent
 from fervid.records import Frame, FrameResult
 from fervid.sinks import RunHeader
 from fervid.sinks.text import TextOutput
@@ -72,8 +73,7 @@ def record(source: str, result: FrameResult, started: datetime | None = None) ->
         "time_s": round(result.time_s, 6),
     }
     if started is not None:
-        moment = (started + timedelta(seconds=result.time_s)).astimezone(UTC)
-        fields["utc"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        fields["utc"] = utc_text(started + timedelta(seconds=result.time_s))
     fields |= {"dropped": result.dropped, "noise_kind": noise.kind}
     fields |= zip(_LEVELS, map(_share, noise.levels), strict=True)
     fields["severity"] = _share(noise.severity)
@@ -81,6 +81,44 @@ def record(source: str, result: FrameResult, started: datetime | None = None) ->
     fields["filter"] = result.filter_name
     fields["faces"] = [_face(result, n) for n in range(len(result.faces))]
     return fields
+
+
+def event_record(source: str, event: LinkEvent) -> dict[str, Any]:
+    """Return what became of a live source's connection, as JSON types.
+
+    Args:
+        source: its URI as in the header's record.
+        event: of it.
+    """
+    return {
+        "source": source,
+        "event": event.kind,
+        "time_s": round(event.time_s, 6),
+        "utc": utc_text(event.at),
+        "cause": event.cause,
+        "attempts": event.attempts,
+        "offline_s": round(event.offline_s, 3),
+        "missed": event.missed,
+    }
+
+
+def recorded_event(fields: Mapping[str, Any]) -> LinkEvent:
+    """Return the event that a record was made from.
+
+    Raises:
+        KeyError: a field is missing.
+        ValueError: the time is none.
+    """
+    return LinkEvent(
+        kind=fields["event"],
+        at=datetime.fromisoformat(fields["utc"]),
+        **{k: fields[k] for k in ("time_s", "cause", "attempts", "offline_s", "missed")},
+    )
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as rows have it: 2026-01-31T23:59:59.999Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def flatten(header: Mapping[str, Any], fields: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -54,6 +54,7 @@ class SrtSink:
         self._zero_s = header.source.start_s
         self._number = 0
         self._last: FrameResult | None = None
+        self._connection = 0
         self._cue = _Span(0.0, 0.0, {}, {})
         self._later: list[_Span] = []  # since something else than the cue was first seen
         self._open = True
@@ -61,12 +62,17 @@ class SrtSink:
     def write(self, frame: Frame, result: FrameResult, drawn: NDArray[np.uint8] | None) -> None:
         """Take one frame; the one before it was on the screen until now.
 
+        Of a live source that was lost and came back, nothing was on it in between.
+
         Raises:
             SinkError: a cue could not be written.
         """
-        if self._last is not None:
+        if self._last is not None and frame.connection != self._connection:
+            self._show(self._last, min(self._last.time_s + self._frame_s, result.time_s))
+            self._add({}, {}, result.time_s)
+        elif self._last is not None:
             self._show(self._last, result.time_s)
-        self._last = result
+        self._last, self._connection = result, frame.connection
 
     def close(self) -> None:
         """Write the last cue; closing twice is harmless.
@@ -86,13 +92,15 @@ class SrtSink:
 
     def _show(self, result: FrameResult, until_s: float) -> None:
         """Add what a frame says to the cue, or to what may become the next one."""
+        self._add(_lines(result), _areas(result), until_s)
+
+    def _add(self, said: Said, sizes: dict[int, float], until_s: float) -> None:
         start_s = self._later[-1].end_s if self._later else self._cue.end_s
         end_s = max(until_s - self._zero_s, start_s)
-        said = _lines(result)
         if not self._later and said == self._cue.said:
             self._cue = self._until(end_s)
             return
-        self._later.append(_Span(start_s, end_s, said, _areas(result)))
+        self._later.append(_Span(start_s, end_s, said, sizes))
         if end_s - self._later[0].start_s >= MIN_CUE_S:
             self._settle()
 

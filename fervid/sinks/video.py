@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fervid.errors import SinkError
+from fervid.link import LinkEvent
+from fervid.overlay import waiting
 from fervid.records import Frame, FrameResult
 from fervid.sinks import RunHeader
 from fervid.sinks.rows import header_record
@@ -76,13 +78,26 @@ class VideoSink:
         Raises:
             SinkError: it could not be written.
         """
-        import av
-        from av.video.reformatter import ColorRange, Colorspace
-
         if drawn is None:
             raise ValueError("VideoSink.write: expected a drawn picture, got None")
         if not self._open:
             raise ValueError("VideoSink.write: the sink is closed")
+        self._encode(drawn, result.time_s - self._source.start_s)
+
+    def note(self, event: LinkEvent) -> None:
+        """Show that a live source is offline, instead of its last picture.
+
+        Raises:
+            SinkError: it could not be written.
+        """
+        if event.kind == "offline" and self._open:
+            text = f"offline since {event.at.astimezone():%H:%M:%S}"
+            self._encode(waiting(self._source.width, self._source.height, text), event.time_s)
+
+    def _encode(self, drawn: NDArray[np.uint8], time_s: float) -> None:
+        import av
+        from av.video.reformatter import ColorRange, Colorspace
+
         picture = self._converter.reformat(
             av.VideoFrame.from_ndarray(self._padded(drawn), format="bgr24"),
             *(self._stream.width, self._stream.height, "yuv420p"),
@@ -91,7 +106,6 @@ class VideoSink:
             threads=1,
         )
         # A player needs times that rise, even where two frames share a tick.
-        time_s = result.time_s - self._source.start_s
         self._last = picture.pts = max(round(time_s * TICKS), self._last + 1)
         picture.time_base = Fraction(1, TICKS)
         try:

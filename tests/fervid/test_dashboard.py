@@ -2,6 +2,7 @@
 
 import io
 import math
+from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
@@ -14,6 +15,7 @@ from fervid.dashboard import (
     Silent,
     open_display,
 )
+from fervid.link import Outage
 from fervid.panel import plain_line, render
 from fervid.records import FaceView, Snapshot
 
@@ -266,3 +268,20 @@ def test_several_sources_share_the_terminal():
     assert len(drawn) > 1
     assert all(text.count("fervid  yard") == 1 for text in drawn[1:])
     assert all(text.count("╰") == 2 for text in drawn[1:])
+
+
+SINCE = datetime(2026, 1, 31, 3, 12, 45, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("seconds", "long"), [(62.0, "1:02"), (90_000.0, "25:00:00")])
+def test_a_source_that_is_offline_says_since_when_and_why(seconds, long):
+    lost = Outage(SINCE, "The stream x broke\x1b off (reset)", seconds, 7)
+    shown = snapshot(live=True, n_frames=None, duration_s=None, offline=lost, missed=1234, faces=())
+    local = SINCE.astimezone()
+    day = f"{local:%Y-%m-%d} " if seconds > 86_400 else ""
+    words = f"offline since {day}{local:%H:%M:%S} ({long}, attempts 7): The stream x broke? off"
+    for text in (drawn(shown, 140), plain_line(shown)):
+        assert words in text
+        assert "dropped 0 late, 1,234 offline" in text
+        assert "live" not in text
+    assert "offline" not in drawn(snapshot())

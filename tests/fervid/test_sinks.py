@@ -15,11 +15,14 @@ import pytest
 
 from fervid.capture import open_source
 from fervid.errors import SinkError
+from fervid.link import LinkEvent
 from fervid.records import Faces, Frame, FrameResult, Noise, SourceInfo, Timings
+from fervid.replay import replay, replayed_summary
 from fervid.sinks import SINKS, Calendar, RunHeader
-from fervid.sinks.jsonl import JsonlSink, read_journal
+from fervid.sinks.jsonl import JsonlSink, read_events, read_frames, read_journal
 from fervid.sinks.parquet import ParquetSink, parquet_from_journal
-from fervid.sinks.rows import CsvSink, columns, rows
+from fervid.sinks.rows import CsvSink, columns, recorded_event, rows
+from fervid.sinks.tables import read_tables
 from fervid.sinks.video import VideoSink
 from tests import clips
 
@@ -474,3 +477,73 @@ def test_real_clips_keep_their_times_and_sound(tmp_path, name):
     sink.close()
     assert [t for _, t in watch(tmp_path / "out.mp4")[0]] == pytest.approx(times, abs=1e-3)
     assert listen(tmp_path / "out.mp4")[2] in ("aac", "mp3")
+
+
+# --- events ---------------------------------------------------------------------------------
+
+OFFLINE = LinkEvent("offline", 0.05, STARTED, "camera 0 stopped")
+ONLINE = LinkEvent("online", 3.5, STARTED + timedelta(seconds=3.5), "camera 0 stopped", 4, 3.45, 86)
+
+
+def broken_off(path):
+    """The journal of a camera that went and came back between two frames."""
+    sink = JsonlSink(path, live())
+    picture = clips.picture(0)
+    sink.write(Frame(0, 0.0, picture), result(0), None)
+    sink.note(OFFLINE)
+    sink.note(ONLINE)
+    sink.write(Frame(1, 3.5, picture, 1), result(1, time_s=3.5), None)
+    sink.close()
+    return path
+
+
+def test_the_journal_says_when_a_source_went_and_came_back(tmp_path):
+    path = broken_off(tmp_path / "faces.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line.get("frame", line.get("event")) for line in lines[1:]] == [
+        *(0, "offline", "online", 1)
+    ]
+    assert lines[3] == {
+        "source": "camera:0",
+        "event": "online",
+        "time_s": 3.5,
+        "utc": "2026-05-04T12:00:03.500Z",
+        "cause": "camera 0 stopped",
+        "attempts": 4,
+        "offline_s": 3.45,
+        "missed": 86,
+    }
+    assert [recorded_event(line) for line in read_events(path)] == [OFFLINE, ONLINE]
+    assert list(read_journal(path)) == lines
+
+
+def test_events_are_no_rows_and_count_in_a_recovered_summary(tmp_path):
+    path = broken_off(tmp_path / "faces.jsonl")
+    assert [line["frame"] for _, line in read_frames(path)] == [0, 1]
+    assert [found.index for found in replay(path)] == [0, 1]
+    assert parquet_from_journal(path, tmp_path / "a.parquet") == 2
+    assert read_tables([path])[0].num_rows == 2
+    summary = replayed_summary(path)
+    assert summary["outages"] == {"count": 1, "offline_s": 3.45, "attempts": 4}
+    assert summary["drops"] == {"late": 6, "offline": 86}
+
+
+def test_a_journal_cut_in_an_event_is_read_up_to_there(tmp_path):
+    path = broken_off(tmp_path / "faces.jsonl")
+    content = path.read_text()
+    path.write_text(content[: content.index('"online"')])
+    assert [line.get("event") for line in read_journal(path)] == [None, None, "offline"]
+
+
+def test_the_video_shows_that_its_source_is_offline_and_not_its_last_picture(tmp_path):
+    bright = np.full((48, 64, 3), 255, np.uint8)
+    sink = VideoSink(tmp_path / "a.mp4", live())
+    sink.write(Frame(0, 0.0, bright), result(0), bright)
+    sink.note(OFFLINE)
+    sink.note(ONLINE)
+    sink.write(Frame(1, 3.5, bright, 1), result(1, time_s=3.5), bright)
+    sink.close()
+    with av.open(str(tmp_path / "a.mp4")) as file:
+        seen = [(p.time, p.to_ndarray(format="gray").mean()) for p in file.decode(video=0)]
+    assert [time_s for time_s, _ in seen] == pytest.approx([0, 0.05, 3.5], abs=1e-3)
+    assert [light > 200 for _, light in seen] == [True, False, True]

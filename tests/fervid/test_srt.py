@@ -4,12 +4,14 @@ import itertools
 from dataclasses import replace
 
 import av
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fervid.records import Frame
 from fervid.sinks.srt import MIN_CUE_S, SrtSink
-from tests.results import face, header, result, write
+from tests.results import face, header, put, result, write
 
 
 def cues(path, results, rate=25):
@@ -106,7 +108,7 @@ def test_hours_are_written_as_players_read_them(tmp_path):
 def test_what_was_said_is_on_disk_before_the_end(tmp_path):
     sink = SrtSink(tmp_path / "a.srt", header())
     for item in frames((2, [face()]), (2, [face("angry")])):
-        sink.write(None, item, None)
+        put(sink, item)
     assert watch(tmp_path / "a.srt") == [(0, 2, "happy")]
     sink.close()
 
@@ -134,3 +136,13 @@ def test_cues_never_overlap_and_can_always_be_read(tmp_path_factory, seen):
         assert end - start >= MIN_CUE_S - 0.002
     for (_, end, _), (start, _, _) in itertools.pairwise(found):
         assert end <= start
+
+
+def test_a_face_is_not_said_to_be_there_while_its_source_is_offline(tmp_path):
+    sink = SrtSink(tmp_path / "a.srt", header())
+    for item in frames((2, [face("happy")])):
+        put(sink, item)
+    for item in (result(50, face("happy"), time_s=7.0), result(51, face("happy"), time_s=9.0)):
+        sink.write(Frame(item.index, item.time_s, np.zeros((48, 64, 3), np.uint8), 1), item, None)
+    sink.close()
+    assert watch(tmp_path / "a.srt") == [(0, 2, "happy"), (7, 9.04, "happy")]

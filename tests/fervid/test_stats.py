@@ -1,11 +1,13 @@
 """Rates and percentiles against values worked out by hand, with a clock that is told the time."""
 
 import json
+from datetime import UTC, datetime
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from fervid.link import LinkEvent
 from fervid.records import Faces, FrameResult, Noise, SourceInfo, Timings
 from fervid.stats import MAX_TRACKS, WINDOW_FRAMES, Latency, Rate, RunStats, process_memory_mb
 
@@ -188,3 +190,19 @@ def test_tracks_stay_bounded_and_are_counted_once(stats):
 
 def test_memory_is_that_of_this_process():
     assert 5 < process_memory_mb() < 1e5
+
+
+def test_losses_of_a_live_source_are_counted_by_their_cause(stats):
+    at = datetime(2026, 1, 31, tzinfo=UTC)
+    stats.observe(result(0, dropped=2))
+    for event in (
+        LinkEvent("offline", 1.0, at, "gone"),
+        LinkEvent("online", 5.0, at, "gone", attempts=3, offline_s=4.0, missed=100),
+        LinkEvent("offline", 8.0, at, "gone"),
+        LinkEvent("gave_up", 9.5, at, "gone", attempts=2, offline_s=1.5, missed=38),
+    ):
+        stats.note(event)
+    summary = stats.summary()
+    assert summary["drops"] == {"late": 2, "offline": 138}
+    assert summary["outages"] == {"count": 2, "offline_s": 5.5, "attempts": 5}
+    assert stats.snapshot(SourceInfo("x", "x", 8, 6, True)).missed == 138

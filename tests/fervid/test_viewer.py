@@ -242,3 +242,17 @@ def test_closing_twice_is_harmless(stage):
         pass
     stage.viewer.close()
     assert stage.window.left == 1
+
+
+def test_a_source_that_is_offline_is_seen_in_the_window_until_it_is_back(stage):
+    stage.now = 3 * MESSAGE_S
+    stage.frame()
+    assert (stage.picture == 100).all()
+    stage.viewer.note("offline since 03:12:45")
+    told = stage.picture
+    stage.frame()
+    assert (stage.picture != 100).any()
+    stage.viewer.note("")
+    assert (stage.picture != told).any()
+    stage.frame()
+    assert (stage.picture == 100).all()

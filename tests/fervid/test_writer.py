@@ -4,11 +4,13 @@ import logging
 import signal
 import threading
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from fervid.errors import SinkError
+from fervid.link import LinkEvent
 from fervid.records import Frame
 from fervid.writer import Work, Writer
 from tests.results import result
@@ -202,3 +204,34 @@ def test_closing_twice_is_harmless_and_nothing_is_taken_afterwards():
     writing.close()
     writing.put(work(0))
     assert output.written == []
+
+
+def test_events_are_written_between_the_frames_they_lie_between():
+    output, told = Output(), []
+    event = LinkEvent("offline", 0.5, datetime(2026, 1, 31, tzinfo=UTC), "gone")
+
+    def tell(event):
+        told.append((event, [index for index, _ in output.written]))
+
+    with writer(output, live=True, tell=tell) as writing:
+        writing.put(work(0))
+        writing.note(event)
+        wait_for(lambda: told)
+        writing.put(work(1))
+        writing.note(event)
+    assert told == [(event, [0]), (event, [0, 1])]
+    writing.note(event)  # after the end nobody is told
+    assert len(told) == 2
+
+
+def test_an_event_that_cannot_be_written_ends_the_writing():
+    def full(event):
+        raise SinkError("the tape is full", "tape")
+
+    def run():
+        with writer(Output(), tell=full) as writing:
+            writing.note(LinkEvent("offline", 0.5, datetime(2026, 1, 31, tzinfo=UTC), "gone"))
+            wait_for(lambda: writing.failed)
+
+    with pytest.raises(SinkError, match="tape is full"):
+        run()
