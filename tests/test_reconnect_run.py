@@ -23,7 +23,7 @@ from tests.backends import FakeBackend
 from tests.fakes import FakeCapture
 from tests.places import ROOT
 
-SOON = {"open_timeout_s": 1.0, "read_timeout_s": 0.7}
+SOON = {"open_timeout_s": 5.0, "read_timeout_s": 2.0}
 
 
 def in_turn(*answers):

@@ -117,11 +117,9 @@ class ReadConfig(Section):
         rtsp_transport: The faster udp loses pictures.
         open_timeout_s: Seconds that a stream may take to answer.
         read_timeout_s: Seconds that a stream may be silent.
-        reconnect: Attempts to open a camera or stream again that was lost: forever, a number,
-            or none.
-        reconnect_max_s: Most seconds between two attempts; they begin at 0.25 and double.
-        frozen_s: Seconds of pictures that are the same to the bit after which a camera or stream
-            is opened again; 0 for scenes that stand still.
+        reconnect: Times to reopen a lost live source in a row.
+        reconnect_max_s: Most seconds between two of these attempts.
+        frozen_s: Seconds a live picture may stay the same; 0: any.
         credentials: File with users and passwords of streams, as netrc has it: lines like `machine
             HOST login USER password PASSWORD`.
         tls_verify: Refuse https and rtsps servers that cannot prove who they are.

@@ -184,7 +184,8 @@ def report(record):
         [
             "# A stream that is killed and restored",
             "",
-            f"`python -m tests.bench.reconnect --cycles {record['cycles']}`, {record['date']}, "
+            f"`python -m tests.bench.reconnect --cycles {record['cycles']} --seconds "
+            f"{record['seconds']:.0f}`, {record['date']}, "
             f"{record['machine']}; GStreamer's RTSP server on loopback, the whole analysis.",
             "",
             f"{record['recovered']} of {record['cycles']} losses recovered in "

@@ -530,7 +530,7 @@ def test_events_are_no_rows_and_count_in_a_recovered_summary(tmp_path):
     assert read_tables([path])[0].num_rows == 2
     summary = replayed_summary(path)
     assert summary["outages"] == {"count": 1, "offline_s": 3.45, "attempts": 4}
-    assert summary["drops"] == {"late": 0, "offline": 86}
+    assert summary["drops"] == {"late": 6, "offline": 86}
 
 
 def test_a_journal_cut_in_an_event_is_read_up_to_there(tmp_path):

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from fervid.config import ReadConfig
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.logins import read_logins
 from fervid.prefetch import Prefetch
+from fervid.streams import packets_of
 from tests import clips, servers
 
 HASTY = ReadConfig(open_timeout_s=0.6, read_timeout_s=0.6, reconnect="none")
@@ -224,3 +226,24 @@ def test_a_url_keeps_its_own_user(tmp_path):
         open_source(f"http://me:pw@{host}/", logins=logins).close()
         with pytest.raises(SourceOpenError, match="of its address"):
             open_source(f"http://me:no@{host}/", logins=logins)
+
+
+class FakePacket:
+    """A packet of stream `index`; packets without content mark the end."""
+
+    def __init__(self, index, size=9):
+        self.stream, self.size = SimpleNamespace(index=index), size
+
+
+def test_sound_that_goes_on_does_not_hide_that_the_pictures_stopped():
+    clock, taken = iter([0.0, *(n / 2 for n in range(1, 99))]), []
+    packets = [FakePacket(0), *[FakePacket(1)] * 3, FakePacket(0), *[FakePacket(1)] * 20]
+    with pytest.raises(TimeoutError):
+        taken.extend(packets_of(packets, 0, 2.0, lambda: next(clock)))
+    assert [packet.stream.index for packet in taken] == [0, 0]
+
+
+def test_the_end_of_a_stream_with_sound_is_no_silence():
+    packets = [FakePacket(0), FakePacket(1), FakePacket(0, 0), FakePacket(1, 0)]
+    clock = iter(range(0, 99, 5))
+    assert len(list(packets_of(packets[:1] + packets[2:], 0, 2.0, lambda: next(clock)))) == 2

@@ -249,6 +249,10 @@ def test_a_source_that_is_offline_is_seen_in_the_window_until_it_is_back(stage):
     stage.frame()
     assert (stage.picture == 100).all()
     stage.viewer.note("offline since 03:12:45")
+    told = stage.picture
+    stage.frame()
     assert (stage.picture != 100).any()
     stage.viewer.note("")
+    assert (stage.picture != told).any()
+    stage.frame()
     assert (stage.picture == 100).all()
