@@ -15,6 +15,7 @@ from fervid import __version__
 from fervid.batch import Answer, Prepared
 from fervid.capture import open_source
 from fervid.clips import INTERRUPTED
+from fervid.config import RunConfig
 from fervid.console import say
 from fervid.controls import Controls
 from fervid.errors import FervidError, SinkError
@@ -81,10 +82,12 @@ class Lane:
             own = parts.enter_context(session.outputs.sinks(target, self._header))
             self._drawn = any(sink.wants_pixels for sink in (*own, *session.sinks))
             seen = (self._drawn and session.config.explain.heatmap) or self._viewer.wants_pixels
-            seen = seen or any(getattr(sink, "wants_maps", False) for sink in own)
             seen = seen or any(getattr(sink, "wants_maps", True) for sink in session.sinks)
+            summed = any(getattr(sink, "wants_maps", False) for sink in own)
+            # A report alone does without the maps between two changes.
+            settings = session.config if seen else _maps_at_changes(session.config)
             self._pipeline = parts.enter_context(
-                Pipeline(session.config, session.backend, maps=seen)
+                Pipeline(settings, session.backend, maps=seen or summed)
             )
             self._frames = parts.enter_context(Prefetch(self._source, news=news))
             write = partial(session.deliver, target, own)
@@ -305,3 +308,7 @@ class Lane:
 def snapshots(lanes: Sequence[Lane]) -> tuple[Snapshot, ...]:
     """The states of several lanes, for one display."""
     return tuple(lane.snapshot() for lane in lanes)
+
+
+def _maps_at_changes(config: RunConfig) -> RunConfig:
+    return replace(config, explain=replace(config.explain, map_every=0))

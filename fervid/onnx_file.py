@@ -1,10 +1,9 @@
 """What an .onnx file holds, read from its bytes before ONNX Runtime is given any of it.
 
-An .onnx file is one protobuf message. A field is a number and a kind, then a varint, 4 or 8 bytes,
-or a length and as many bytes. Only what lies on the way to tensors, graphs and the card is read.
+An .onnx file is one protobuf message. Only what lies on the way to tensors, graphs and the card is
+read.
 
-Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, the numbers of the fields;
-    https://protobuf.dev/programming-guides/encoding, their bytes.
+Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, the numbers of the fields.
 """
 
 import hashlib
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fervid.errors import ModelLoadError
+from fervid.protobuf import fields
 
 # Of each message the fields that are messages themselves, by number.
 INNER: dict[str, dict[int, str]] = {
@@ -26,9 +26,6 @@ GRAPH = 7  # of a model
 KEY, VALUE = 1, 2  # of an entry
 EXTERNAL_DATA, DATA_LOCATION, EXTERNAL = 13, 14, 1  # of a tensor
 DEEPEST = 32  # messages within each other; the networks of fervid have 5
-VARINT, EIGHT, BYTES, FOUR = 0, 1, 2, 5
-
-Field = tuple[int, int, memoryview]  # number, value of a varint, or the bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +65,12 @@ def contents(data: bytes, where: str) -> OnnxContents:
             inner = INNER.get(kind, {}).get(number)
             controlled |= inner == "function" or (inner == "graph" and kind == "attribute")
             if inner == "entry":
-                texts = {n: bytes(text) for n, _, text in _fields(part)}
+                texts = {n: bytes(text) for n, _, text, _ in fields(part)}
                 key, said = (texts.get(n, b"").decode() for n in (KEY, VALUE))
                 metadata.setdefault(key, said)
             if depth == 0 and number == GRAPH:
                 graph = bytes(part)
-    except (ValueError, IndexError) as error:
+    except ValueError as error:
         raise ModelLoadError(
             f"{where} cannot be loaded as an ONNX model ({error}); it is damaged or something "
             "else, so copy or export it again."
@@ -88,43 +85,8 @@ def _walk(
     """Yield every field on the way: its depth, the kind of its message, number, value, bytes."""
     if depth > DEEPEST:
         raise ValueError("its parts lie too deep in each other")
-    for number, value, part in _fields(data):
+    for number, value, part, _ in fields(data):
         yield depth, kind, number, value, part
         inner = INNER.get(kind, {}).get(number)
         if inner is not None and inner != "entry":
             yield from _walk(part, inner, depth + 1)
-
-
-def _fields(data: memoryview) -> Iterator[Field]:
-    """Yield the fields of one message.
-
-    Raises:
-        ValueError: it is none.
-    """
-    place = 0
-    while place < len(data):
-        tag, place = _varint(data, place)
-        number, form = tag >> 3, tag & 7
-        value, length = 0, {EIGHT: 8, FOUR: 4}.get(form, 0)
-        if form == VARINT:
-            value, place = _varint(data, place)
-        elif form == BYTES:
-            length, place = _varint(data, place)
-        elif form not in (EIGHT, FOUR):
-            raise ValueError("it is no protobuf message")
-        if number == 0 or place + length > len(data):
-            raise ValueError("it is no protobuf message, or was cut off")
-        yield number, value, data[place : place + length]
-        place += length
-
-
-def _varint(data: memoryview, place: int) -> tuple[int, int]:
-    """A number of up to 10 bytes, and the place behind it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = data[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-    raise ValueError("it is no protobuf message")

@@ -12,7 +12,7 @@ LAYERS = {
     0: (
         "errors",
         "interrupt",
-        "onnx_file",
+        "protobuf",
         "picture_size",
         "zeros",
         "console",
@@ -24,11 +24,11 @@ LAYERS = {
         "nearest",
         "progress",
     ),
-    1: ("link", "records", "config", "card"),
+    1: ("link", "records", "config", "card", "onnx_file"),
     2: (
         *("media", "media_clock", "containers", "upright", "cut_off", "seeking"),
         *("capture", "source", "pipe", "images", "thinning", "region"),
-        *("reconnect", "liveness", "resized", "picture_size", "zeros", "onnx_file"),
+        *("reconnect", "liveness", "resized"),
         *("cameras", "silence", "codecs", "streams", "refusals", "logins", "trust"),
         *(
             "faces",

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from fervid.backends import onnx_backend, open_backend
-from fervid.backends.pruned import _as_varint, _varint, pruned
+from fervid.backends.pruned import pruned
 from fervid.errors import ModelLoadError
+from fervid.protobuf import as_varint, varint
 from tests.places import DEFAULT_MODEL
 
 
@@ -64,13 +65,13 @@ def test_the_embedded_model_says_the_same_with_less():
 
 @given(st.integers(0, 2**62))
 def test_numbers_survive(value):
-    coded = _as_varint(value)
-    assert _varint(coded, 0) == (value, len(coded))
+    coded = as_varint(value)
+    assert varint(coded, 0) == (value, len(coded))
 
 
 @pytest.mark.parametrize("damaged", [b"\x07", b"\x3a\x05ab", b"\x3a\xff", b"\x3b"])
 def test_other_files_are_refused(damaged):
-    with pytest.raises(ValueError, match="no protocol buffer"):
+    with pytest.raises(ValueError, match="no protobuf message"):
         pruned(damaged, ["y"])
 
 
