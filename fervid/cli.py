@@ -43,7 +43,7 @@ fervid clip.mp4               look at a clip in the terminal
 fervid clip.mp4 -o results/   write annotated video, rows of data and a summary
 fervid --camera 0             look through a camera
 fervid doctor                 see what works on this machine
-fervid --help                 see every option"""
+fervid --help                 see what else it can do"""
 
 
 def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The small commands: config show, recover, report, list-cameras, completion."""
+"""The small commands: help-all, config show, recover, report, list-cameras, completion."""
 
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -50,6 +50,13 @@ def show(
     """
     text = to_toml(settings.complete(run), settings.origin)
     _print(console, f"# fervid {__version__}; paths are relative to this folder.\n{text}")
+    return 0
+
+
+def help_all(*, app: Annotated[App, Given]) -> int:
+    """Print the help with every option."""
+    app.help_formatter = "default"
+    app.help_print([])
     return 0
 
 

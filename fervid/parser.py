@@ -17,6 +17,7 @@ from cyclopts.field_info import FieldInfo
 from rich.console import Console
 
 from fervid import __version__, probe
+from fervid.brief import Brief
 from fervid.config import (
     ExplainConfig,
     FaceConfig,
@@ -74,6 +75,7 @@ COMMANDS: dict[str, Command] = {
     "report": Command(
         "fervid.commands:report", "Write report.html for results that have none, a page each."
     ),
+    "--help-all": Command("fervid.commands:help_all", "Print the help with every option."),
     "--list-cameras": Command("fervid.commands:list_cameras", "Print the cameras that are there."),
     "completion": Command(
         "fervid.commands:completion",
@@ -140,6 +142,7 @@ def build(settings: Settings) -> App:
         help="Read facial expressions from noisy video, and show why.",
         usage=USAGE_LINE,
         help_format="markdown",
+        help_formatter=Brief(),
         help_epilogue="Models are made with `python -m train` and `python -m export` in a clone.",
         version=__version__,
         group_commands=Group("Commands and help", sort_key=99),

@@ -55,7 +55,7 @@ LAYERS = {
         *("session", "lane", "rounds", "task", "resume", "sharing", "worker_process", "workers"),
         *("cluster", "book", "run", "recover", "settings"),
     ),
-    6: ("parser", "usage", "doctor", "commands", "bench"),
+    6: ("brief", "parser", "usage", "doctor", "commands", "bench"),
     7: ("cli",),
     8: ("__main__",),
 }

@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
+from fervid.brief import RARE_OPTIONS
 from fervid.cli import main
-from fervid.parser import COMMANDS
+from fervid.parser import COMMANDS, SECTIONS
 
 
 def printed(capsys, *argv):
@@ -24,8 +25,22 @@ def test_help_fits_two_screens(capsys, monkeypatch):
     assert max(map(len, lines)) <= 100
 
 
+def test_the_whole_help_has_every_option_and_the_short_one_few_less(capsys):
+    short, whole = (
+        set(re.findall(r"--[a-z][a-z-]+", printed(capsys, flag)))
+        for flag in ("--help", "--help-all")
+    )
+    names = {f"--{n.replace('_', '-')}" for s in SECTIONS for n in s.__dataclass_fields__}
+    assert names <= whole
+    assert "--help-all" in short
+    hidden = whole - short
+    assert hidden >= RARE_OPTIONS
+    assert {"--threads", "--dark-from"} < hidden
+    assert not hidden & {"--out", "--filter", "--window", "--every", "--model"}
+
+
 def test_help_has_negative_forms_of_what_is_on_by_itself_only(capsys):
-    forms = set(re.findall(r"--no-[a-z-]+", printed(capsys, "--help")))
+    forms = set(re.findall(r"--no-[a-z-]+", printed(capsys, "--help-all")))
     assert forms == {
         f"--no-{name}" for name in ("window", "images", "heatmap", "config", "tls-verify")
     }
