@@ -3,49 +3,36 @@
 import itertools
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fervid.config import STDIN, ReadConfig, without_credentials
-from fervid.containers import NO_PIPE, check_size, open_container, refuse_large, video_stream
+from fervid.containers import check_size, open_container, refuse_large, video_stream
 from fervid.cut_off import check_whole
+from fervid.decoding import Decoder
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.logins import Logins
 from fervid.media_clock import MediaClock
 from fervid.pace import Pacer
 from fervid.picture_size import MOST_PIXELS
 from fervid.records import Frame, SourceInfo
-from fervid.refusals import is_silence, reason, why_broken_off
 from fervid.seeking import key_frame_before
-from fervid.streams import (
-    in_pieces,
-    is_live,
-    open_stream,
-    packets_in_time,
-    packets_of,
-    refuse_silence,
-)
+from fervid.streams import in_pieces, is_live, open_stream
 from fervid.upright import orientation, set_upright, square_size
 
 if TYPE_CHECKING:
-    from av.packet import Packet
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 _log = logging.getLogger(__name__)
 
-# So many failures in a row mean that nothing more can be read.
-READ_RETRIES = 100
 DEFAULT_RATE = Fraction(25)
 # What a recording from the network may lack: FFmpeg passes over pieces of HLS that do not come.
 LOST_S = 2.0
-# What a live stream may send before a first picture can be decoded: until its next key frame.
-FIRST_PICTURE_S = 30.0
 
 
 class FileSource:
@@ -70,7 +57,6 @@ class FileSource:
     ) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self.damaged = 0
         self._remote = "://" in uri
         self._path = None if self._remote or uri == STDIN else Path(uri)
         self._uri = without_credentials(uri)
@@ -93,7 +79,15 @@ class FileSource:
             # What the head says; what the pictures say is looked at when the first one is there.
             context = self._stream.codec_context
             refuse_large(context.width, context.height, self._label(uri), self._uri)
-            self._pictures = self._decode_all()
+            self._decoder = Decoder(
+                self._container,
+                self._stream,
+                self._uri,
+                read,
+                remote=self._remote,
+                live=self._live,
+            )
+            self._pictures = self._decoder.pictures()
             self._first = self._first_picture()
             self._index, self._from_s = 0, 0.0
             self._turn = orientation(self._first)
@@ -155,79 +149,21 @@ class FileSource:
         self._pictures.close()
         damaged = self.damaged
         self._container.seek(place.seek, stream=self._stream)
-        self._pictures = self._decode_all()
+        self._pictures = self._decoder.pictures()
         later = (p for p in self._pictures if p.pts is None or p.pts >= place.pts)
         self._first, self._index = next(later, self._first), place.index
-        self.damaged = damaged
+        self._decoder.damaged = damaged
         return self._first.pts == place.pts
+
+    @property
+    def damaged(self) -> int:
+        """Packets and pictures that were lost, or lost a part, so far."""
+        return self._decoder.damaged
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
         self._pictures.close()
         self._container.close()
-
-    def _decode_all(self) -> "Generator[VideoFrame]":
-        """Yield what can be decoded; damaged packets are counted and passed over."""
-        from av.error import FFmpegError
-
-        failures = 0
-        seen_s, limit_s = time.monotonic(), FIRST_PICTURE_S
-        while True:
-            try:
-                for packet in self._packets():
-                    failures = 0
-                    pictures = self._decode(packet)
-                    yield from pictures
-                    if pictures:
-                        seen_s, limit_s = time.monotonic(), self._read.read_timeout_s
-                    elif self._live:  # it sends, and perhaps nothing of it can be decoded
-                        refuse_silence(seen_s, limit_s)
-            except (FFmpegError, TimeoutError) as error:
-                failures += 1
-                self.damaged += 1
-                if failures <= READ_RETRIES and self._may_go_on(error):
-                    continue
-                # The library's error holds a stream's password, so it is not passed on.
-                failure, cause = self._read_error(error), None if self._remote else error
-            else:
-                return
-            yield from self._decode(None)
-            raise failure from cause
-
-    def _packets(self) -> "Iterator[Packet[VideoStream]]":
-        if not self._remote:
-            return self._container.demux(self._stream)
-        limit_s = self._read.read_timeout_s
-        sounds = self._container.streams.audio if self._live else ()
-        both = self._container.demux(self._stream, *sounds)
-        return packets_in_time(packets_of(both, self._stream.index, limit_s), limit_s)
-
-    def _may_go_on(self, error: Exception) -> bool:
-        return not (self._live or isinstance(error, OSError) or is_silence(error))
-
-    def _decode(self, packet: "Packet[VideoStream] | None") -> "list[VideoFrame]":
-        from av.error import FFmpegError
-
-        try:
-            pictures = self._stream.decode(packet)
-        except FFmpegError as error:
-            # An end of file says that the decoder has been emptied before.
-            self.damaged += not isinstance(error, EOFError)
-            return []
-        # A corrupt picture has lost a part, which the decoder has filled from its neighbours.
-        self.damaged += sum(picture.is_corrupt for picture in pictures)
-        return pictures
-
-    def _read_error(self, error: Any) -> SourceReadError:
-        if self._uri == STDIN:
-            return SourceReadError(f"{NO_PIPE} ({reason(error)}).", STDIN)
-        if self._remote:
-            return SourceReadError(why_broken_off(self._uri, error, self._read), self._uri)
-        return SourceReadError(
-            f"The file {self._uri} cannot be read on ({reason(error)}); check the disk and start "
-            "again.",
-            self._uri,
-        )
 
     def _length_s(self, picture: "VideoFrame") -> float:
         if picture.duration and picture.time_base:

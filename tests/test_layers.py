@@ -26,7 +26,7 @@ LAYERS = {
     ),
     1: ("link", "records", "config", "card", "onnx_file"),
     2: (
-        *("media", "media_clock", "containers", "upright", "cut_off", "seeking"),
+        *("media", "decoding", "media_clock", "containers", "upright", "cut_off", "seeking"),
         *("capture", "source", "pipe", "images", "thinning", "region"),
         *("reconnect", "liveness", "resized"),
         *("cameras", "silence", "codecs", "streams", "refusals", "logins", "trust"),
@@ -64,7 +64,7 @@ HEAVY = {
     "mediapipe": {"faces"},
     "onnxruntime": {"backends"},
     "av": {
-        *("codecs", "media", "containers", "streams", "refusals", "upright", "seeking"),
+        *("codecs", "media", "decoding", "containers", "streams", "refusals", "upright", "seeking"),
         *("capture", "sinks", "bench"),
     },
     "torch": {"network", "folded", "adcam", "checkpoint", "backends"},

@@ -272,8 +272,8 @@ class FailingDisk:
 def test_a_disk_that_fails_raises_after_the_frames_before(tmp_path):
     source = open_source(str(clips.clip(tmp_path / "a.mp4", options={"bf": "0"})))
     source._container.seek(0)
-    source._container = FailingDisk(source._container, 5)
-    source._pictures = source._decode_all()
+    source._decoder._container = FailingDisk(source._container, 5)
+    source._pictures = source._decoder.pictures()
     got = []
     with source, pytest.raises(SourceReadError, match=r"a\.mp4 .*Input/output error"):
         got.extend(clips.number(frame.bgr) for frame in source)
