@@ -108,7 +108,7 @@ class Network:
             return
         try:
             outputs = infer(self._backend, [frame for frame, _ in taken])
-        except Exception as error:  # noqa: BLE001 - raised again where the output is waited for
+        except BaseException as error:  # noqa: BLE001 - raised where the output is awaited
             for _, answer in taken:
                 answer.set_exception(error)
         else:
