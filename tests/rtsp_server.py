@@ -40,7 +40,7 @@ class Loop:
     def __init__(self, folder, fps):
         files = sorted(Path(folder).iterdir())
         self._pictures = [file.read_bytes() for file in files]
-        keys = itertools.accumulate(n if f.suffix == ".key" else 0 for n, f in enumerate(files))
+        keys = (n if file.suffix == ".key" else 0 for n, file in enumerate(files))
         self._key_of = list(itertools.accumulate(keys, max))
         self._fps, self._frozen, self._feeds = fps, False, 0
         GLib.unix_signal_add(GLib.PRIORITY_HIGH, signal.SIGUSR1, self._toggle)

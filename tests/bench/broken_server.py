@@ -74,7 +74,7 @@ def encode_loop(clip, folder, *, fps, size, most_s=20.0):
     encoder.time_base, encoder.framerate = Fraction(1, fps), Fraction(fps)
     options = {"tune": "zerolatency", "preset": "veryfast", "crf": "23", "bf": "0"}
     encoder.thread_count = 1  # one slice: GStreamer marks a key frame's first one as the last
-    encoder.options = {**options, "g": str(fps), "keyint_min": str(fps)}
+    encoder.options = {**options, "g": str(fps), "keyint_min": str(fps), "sc_threshold": "0"}
     n, taken = 0, 0
     with open_source(str(clip)) as source:
         for frame in source:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 DECK = ("kill", "kill", "stop", "freeze")  # each round of faults has these, shuffled
 # Seconds that a server is away; it stalls for longer than fervid's --read-timeout-s.
 AWAY_S = {"kill": (1.0, 15.0), "stop": (6.0, 20.0), "freeze": (1.0, 5.0)}
-FREEZE_MOST_S = 60.0  # fervid waits longer each time that a picture stays the same
+FREEZE_MOST_S = 100.0  # fervid's patience doubles from 10 s where freezes follow each other
 GIVE_UP_S = 60.0  # after which a fault counts as not recovered
 MEAN_GAP_S, FEWEST = 150.0, 5
 

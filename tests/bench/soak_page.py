@@ -59,7 +59,8 @@ def _bars(done):
     return [
         f"| duration | {done['duration_s'] / 3600:.2f} h, {done['frames']} frames, "
         f"{done['cpu_share']:.2f} cores | |",
-        f"| faults | {faults['injected']} ({kinds}), {faults['recovered']} recovered; first "
+        f"| faults | {faults['injected']} ({kinds}), {faults['noticed']} noticed, "
+        f"{faults['recovered']} recovered; first "
         f"result {first['median']} s after the server's return, at most {first['largest']} s "
         f"| {verdict['recovered']} |",
         f"| memory (RSS) after {done['warm_up_s']} s | {done['slope_mb_h']['rss_mb']} MB/h by "
