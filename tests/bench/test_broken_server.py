@@ -22,7 +22,8 @@ def test_the_loop_is_paced_freezes_to_the_bit_and_goes_on(tmp_path):
     assert len(list(folder.glob("*.key"))) == 3
     server = Server(folder, 25)
     try:
-        with av.open(server.url, options={"rtsp_transport": "tcp", "fpsprobesize": "0"}) as stream:
+        options = {"rtsp_transport": "tcp", "fpsprobesize": "0"}
+        with av.open(server.url, options=options, timeout=5) as stream:
             pictures = (p.to_ndarray().tobytes() for p in stream.decode(video=0))
             seen = list(itertools.islice(pictures, 10))
             began = time.monotonic()
