@@ -110,7 +110,10 @@ class Soak:
         frames, dropped = self._tail.frames, self._tail.dropped
         new = {"frames": frames - self._before[0], "dropped": dropped - self._before[1]}
         self._before = frames, dropped
-        kept = [{k: e[k] for k in ("event", "utc", "attempts", "offline_s")} for e in events]
+        kept = [
+            {k: e[k] for k in ("event", "utc", "attempts", "offline_s", "missing_ms")}
+            for e in events
+        ]
         self._record.add(
             "sample", disturbed=disturbed, **new, **state, latency_ms=latency_ms, events=kept
         )

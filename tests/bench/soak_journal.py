@@ -17,8 +17,9 @@ class Tail:
     The latency of a row: the moment it is seen here, less when fervid had decoded its picture,
     which is the row's `utc`. fervid fixes `utc` by the first row, less what that frame took inside
     the pipeline alone: what it waited elsewhere is missing in all rows alike, so that some are
-    below 0. The pace of looking adds up to 10 ms. What the network and the decoder take before is
-    not in it.
+    below 0. An event has both times of one moment, so each loss tells how much is missing
+    (`missing_ms`), and the report adds it. The pace of looking adds up to 10 ms. What the network
+    and the decoder take before is not in it.
 
     Args:
         folder: `--out` of the run.
@@ -32,6 +33,7 @@ class Tail:
         self.frames = self.dropped = self.losses = self.returns = 0
         self.offline, self.last_frame_s = False, None
         self._latency_ms, self._events = [], []
+        self._rows_start_s = None  # when 0 s was, by the rows
 
     def look(self):
         """Take what is new."""
@@ -62,9 +64,20 @@ class Tail:
             self.offline = line["event"] != "online"
             self.losses += line["event"] == "offline"
             self.returns += line["event"] == "online"
-            self._events.append(line)
+            self._events.append(line | {"missing_ms": self._missing_ms(line)})
         elif "faces" in line:
             self.frames, self.dropped = self.frames + 1, self.dropped + line["dropped"]
             self.last_frame_s = seen_s
-            decoded_s = datetime.fromisoformat(line["utc"]).timestamp() - self._epoch_s
-            self._latency_ms.append(round(1000 * (seen_s - decoded_s)))
+            decoded_s = moment_s(line)
+            self._rows_start_s = decoded_s - line["time_s"]
+            self._latency_ms.append(round(1000 * (seen_s + self._epoch_s - decoded_s)))
+
+    def _missing_ms(self, event):
+        if event["event"] != "offline" or self._rows_start_s is None:
+            return None
+        return round(1000 * (self._rows_start_s - (moment_s(event) - event["time_s"])))
+
+
+def moment_s(line):
+    """When a line's moment was, in seconds since 1970."""
+    return datetime.fromisoformat(line["utc"]).timestamp()

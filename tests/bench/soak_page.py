@@ -13,6 +13,7 @@ def markdown(done):
         "latency, ms, p95": [q["latency_ms"]["p95"] for q in done["quarters"]],
         "frames dropped, late": [q["dropped_late"] for q in done["quarters"]],
         "memory, MB, median": [q["rss_mb"] for q in done["quarters"]],
+        "load of the machine, median": [q["load"] for q in done["quarters"]],
     }
     return "\n".join(
         [

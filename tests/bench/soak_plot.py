@@ -27,7 +27,7 @@ def draw(lines, done, path):
         for fault in faults:
             ax.axvline(fault["at_s"] / unit_s, color=COLOURS[fault["how"]], lw=0.9, alpha=0.7)
     _memory(axes[0], at, samples, done, unit_s)
-    _latency(axes[1], at, samples)
+    _latency(axes[1], at, samples, done["latency_missing_ms"] or 0)
     spent_s = [b["at_s"] - a["at_s"] for a, b in pairwise([{"at_s": 0.0}, *samples])]
     rate = [s["frames"] / seconds for s, seconds in zip(samples, spent_s, strict=True)]
     axes[2].plot(at, rate, color=OURS, lw=1)
@@ -64,10 +64,11 @@ def _memory(ax, at, samples, done, unit_s):
     )
 
 
-def _latency(ax, at, samples):
+def _latency(ax, at, samples, missing_ms):
     for percent, colour in ((95, OURS), (50, OTHER)):
         values = [
-            np.percentile(s["latency_ms"], percent) if s["latency_ms"] else np.nan for s in samples
+            np.percentile(s["latency_ms"], percent) + missing_ms if s["latency_ms"] else np.nan
+            for s in samples
         ]
         ax.plot(at, values, color=colour, lw=1, label=f"p{percent}")
     ax.set(ylabel="latency, ms", ylim=(0, None))

@@ -48,6 +48,18 @@ def latency(samples, percent):
     return round(float(np.percentile(every, percent)), 1) if every else None
 
 
+def missing_ms(lines):
+    """What is missing in the latency of all rows alike, as the losses tell; None without one."""
+    events = [event for line in lines for event in line.get("events", ())]
+    told = [event["missing_ms"] for event in events if event["missing_ms"] is not None]
+    return float(np.median(told)) if told else None
+
+
+def complete(sample, missing):
+    """A sample with what is missing in its latencies added."""
+    return sample | {"latency_ms": [ms + missing for ms in sample["latency_ms"]]}
+
+
 def rates(samples):
     """Frames a second in each sample, which counts since the one before; the first has none."""
     return [
@@ -58,7 +70,8 @@ def rates(samples):
 def figures(lines):
     """All figures of a record, as JSON types."""
     start = next(line for line in lines if line["kind"] == "start")
-    every = [line for line in lines if line["kind"] == "sample"]
+    missing = missing_ms(lines)
+    every = [complete(line, missing or 0) for line in lines if line["kind"] == "sample"]
     samples = [line for line in every if "rss_mb" in line]
     end_s = every[-1]["at_s"]
     warm_s = min(WARM_UP_S, end_s / 5)
@@ -75,6 +88,7 @@ def figures(lines):
             for k in ("rss_mb", "anonymous_mb")
         },
         **{k: _counts(samples, warm, k) for k in ("threads", "descriptors")},
+        "latency_missing_ms": missing,
         "cpu_share": round(samples[-1]["cpu_s"] / samples[-1]["at_s"], 3),
         "frames": sum(s["frames"] for s in every),
         "dropped_late": sum(s["dropped"] for s in every),
@@ -168,7 +182,10 @@ def _quarter(samples):
         "dropped_late": sum(s["dropped"] for s in samples),
         "fps_undisturbed": _rounded(np.median(calm) if calm else None),
         "latency_ms": {f"p{n}": latency(samples, n) for n in (50, 95)},
-        "rss_mb": _rounded(np.median([s["rss_mb"] for s in samples]) if samples else None),
+        **{
+            key: _rounded(np.median([s[key] for s in samples]) if samples else None)
+            for key in ("rss_mb", "load")
+        },
     }
 
 

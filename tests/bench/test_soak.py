@@ -49,6 +49,17 @@ def test_a_percentile_counts_rows_and_not_samples():
     assert soak_report.latency([sample(10, latency_ms=())], 95) is None
 
 
+def test_losses_tell_what_is_missing_in_all_latencies():
+    lines = hour(latency_ms=lambda t: [-300])
+    told = ((40, 345), (80, 350), (120, 900))
+    for n, ms in told:
+        lines[n]["events"] = [{"event": "offline", "missing_ms": ms}]
+    lines[41]["events"] = [{"event": "online", "missing_ms": None}]
+    done = soak_report.figures(lines)
+    assert {q["latency_ms"]["p95"] for q in done["quarters"]} == {50.0}
+    assert soak_report.figures(hour())["latency_missing_ms"] is None
+
+
 def test_a_flat_hour_meets_every_bar():
     done = soak_report.figures(hour())
     assert all(done["bars"].values())
@@ -124,13 +135,13 @@ def test_the_tail_counts_frames_losses_and_latency(tmp_path):
     tail.look()  # there is no journal yet
     with journal.open("w") as file:
         file.write('{"schema":1,"source":{"uri":"rtsp://h/"}}\n')
-        file.write('{"faces":[],"dropped":2,"utc":"1970-01-01T00:16:47.480Z"}\n')
-        file.write('{"event":"offline","utc":"1970-01-01T00:16:47.490Z"}\n')
+        file.write('{"faces":[],"dropped":2,"time_s":1.1,"utc":"1970-01-01T00:16:47.480Z"}\n')
+        file.write('{"event":"offline","time_s":1.2,"utc":"1970-01-01T00:16:47.490Z"}\n')
     tail.look()
     assert (tail.frames, tail.dropped, tail.losses, tail.offline) == (1, 2, 1, True)
     latency_ms, (event,) = tail.taken()
     assert latency_ms == [20]
-    assert event["event"] == "offline"
+    assert (event["event"], event["missing_ms"]) == ("offline", 90)
     assert tail.taken() == ([], [])
     tail.close()
 
