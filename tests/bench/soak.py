@@ -34,7 +34,7 @@ from tests.places import ROOT, SAMPLE
 
 SIZE = (640, 360)
 SAMPLE_S, LOOK_S = 10.0, 0.01
-START_S, END_S = 120.0, 60.0  # that fervid may take to write its first row, and to end
+START_S, END_S = 300.0, 60.0  # that fervid may take to write its first row, and to end
 CLIP = clips.REAL / "emotion_change_occlusion.mp4"
 
 
@@ -189,6 +189,8 @@ def main():
         path = given.report / "soak.jsonl"
     else:
         normal_priority()
+        # Shells start jobs in the background with Ctrl-C ignored, which fervid would inherit.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         out = given.out or Path(tempfile.mkdtemp(prefix="fervid-soak-"))
         out.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """The results of a soak from its record: figures, the bars, and a page."""
 
 import json
+import sys
 from collections import Counter
 from itertools import pairwise
 
@@ -73,6 +74,8 @@ def figures(lines):
     missing = missing_ms(lines)
     every = [complete(line, missing or 0) for line in lines if line["kind"] == "sample"]
     samples = [line for line in every if "rss_mb" in line]
+    if len(samples) < 2:
+        sys.exit("The record holds less than two samples; let the soak run for longer.")
     end_s = every[-1]["at_s"]
     warm_s = min(WARM_UP_S, end_s / 5)
     warm = [sample for sample in samples if sample["at_s"] >= warm_s]
