@@ -10,17 +10,15 @@ import argparse
 import json
 import platform
 import random
-import signal
 import statistics
 import sys
 import threading
 import time
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import fervid
-from tests import servers
+from tests.bench.broken_server import Server
 from tests.places import ROOT
 
 LIMIT_S = 5.0  # from the server's return to the first result
@@ -67,35 +65,6 @@ class Watcher:
         """Wait until something is true of this; returns whether it became so."""
         with self.changed:
             return self.changed.wait_for(condition, limit_s)
-
-
-class Server:
-    """The RTSP server, which can be killed and started again on its port."""
-
-    def __init__(self):
-        self.port = servers.free_port()
-        self._stack = ExitStack()
-        self.start()
-
-    def start(self):
-        """Start it; it listens when this returns."""
-        _, self._process = self._stack.enter_context(servers.rtsp_server(port=self.port))
-
-    def down(self, how):
-        """Kill or stall it."""
-        self._process.send_signal(signal.SIGKILL if how == "kill" else signal.SIGSTOP)
-
-    def up(self, how):
-        """Undo that."""
-        if how == "kill":
-            self._stack.close()
-            self.start()
-        else:
-            self._process.send_signal(signal.SIGCONT)
-
-    def close(self):
-        """End it."""
-        self._stack.close()
 
 
 def cycle(server, watcher, how, up_s, down_s):
