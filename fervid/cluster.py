@@ -16,7 +16,7 @@ from typing import Any, Self
 from fervid import __version__
 from fervid.config import RunConfig
 from fervid.errors import FervidError, LibraryMissing
-from fervid.interrupt import held_interrupt
+from fervid.interrupt import held_interrupt, kept_handler
 from fervid.outputs import Target
 from fervid.task import Outcome, analyse_file, failed, interrupted, open_session
 from fervid.workers import STOP_S, WAIT_S, Show, Take, lost
@@ -160,7 +160,8 @@ def _connect(ray: Any, address: str) -> None:
         FervidError: none answers, or it cannot be joined.
     """
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        with kept_handler():  # Ray's ends the process at once, and no file is closed
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except Exception as error:
         what = str(error).strip().splitlines() or [type(error).__name__]
         raise FervidError(

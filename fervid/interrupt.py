@@ -73,5 +73,20 @@ def held_interrupt() -> Iterator[None]:
         signal.raise_signal(one)
 
 
+@contextmanager
+def kept_handler() -> Iterator[None]:
+    """Put the handler of SIGTERM back that a library replaces inside the block.
+
+    Outside the main thread, where Python sets no handlers, nothing changes.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        # Python cannot put a handler back that was set outside it.
+        if _in_main_thread() and before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
 def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from fervid.outputs import IN_FOLDER
 from tests.clips import clip
 from tests.places import ROOT
 
@@ -41,9 +42,7 @@ def test_results_are_written_with_the_users_umask(tmp_path, umask):
     done = fervid(source, "-o", out, "--subtitles", "-q", umask=umask)
     assert done.returncode == 0, done.stderr
     found = [path for path in out.rglob("*") if path.is_file()]
-    assert {"annotated.mp4", "faces.jsonl", "faces.parquet", "summary.json", "faces.srt"} == {
-        path.name for path in found
-    }
+    assert {path.name for path in found} == set(IN_FOLDER)
     assert {stat.S_IMODE(path.stat().st_mode) for path in found} == {0o666 & ~umask}
     assert stat.S_IMODE((out / "x").stat().st_mode) == 0o777 & ~umask
 
@@ -54,7 +53,9 @@ def test_pictures_are_written_only_where_asked_for(tmp_path):
         done = fervid(source, *words, "-q")
         assert done.returncode == 0, done.stderr
     found = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert found == {"x.mp4", "a.csv", "faces.jsonl", "faces.parquet", "summary.json"}
+    rows = {"faces.jsonl", "faces.parquet", "summary.json", "report.html"}
+    assert found == {"x.mp4", "a.csv"} | rows
+    assert "image/jpeg" not in (tmp_path / "out" / "x" / "report.html").read_text()
 
 
 @POSIX

@@ -1,6 +1,8 @@
 """--ray: what is said without Ray or without a cluster, and a real cluster of two nodes."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 
@@ -9,8 +11,16 @@ import pytest
 from fervid.cluster import Cluster
 from fervid.config import OutputConfig, RunConfig, ThreadConfig
 from fervid.errors import FervidError, LibraryMissing
+from fervid.interrupt import kept_handler
 from tests.archive_runs import archive, begin, finish, n_done, results, until
 from tests.places import ROOT
+
+
+@pytest.fixture(autouse=True)
+def own_handler():
+    """Nodes in this process set a handler of SIGTERM, which is not for the tests after these."""
+    with kept_handler():
+        yield
 
 
 def config(address, out="r"):
@@ -22,6 +32,22 @@ def test_without_the_library_the_extra_is_named(monkeypatch):
     with pytest.raises(LibraryMissing, match=r"pip install 'fervid\[ray\]', or use --jobs") as told:
         Cluster(config("auto"), "")
     assert told.value.extra == "ray"
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_sigterm_ends_a_run_in_order_after_ray_has_set_a_handler(monkeypatch, works):
+    class Ray:
+        @staticmethod
+        def init(**how):
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(15))
+            if not works:
+                raise ConnectionError("nobody there")
+
+    monkeypatch.setitem(sys.modules, "ray", Ray)
+    before = signal.getsignal(signal.SIGTERM)
+    with contextlib.nullcontext() if works else pytest.raises(FervidError, match="nobody there"):
+        Cluster(config("auto"), "")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_usage_statistics_are_off_before_ray_is_imported(tmp_path):

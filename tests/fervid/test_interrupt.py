@@ -6,7 +6,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from fervid.interrupt import Terminated, held_interrupt, terminable
+from fervid.interrupt import Terminated, held_interrupt, kept_handler, terminable
+
+
+@pytest.fixture(autouse=True)
+def untouched():
+    """No handler of SIGTERM at first: a library in an earlier test (Ray) may have left its own."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    if before is not None:
+        signal.signal(signal.SIGTERM, before)
 
 
 def press():
@@ -97,9 +106,19 @@ def test_a_program_keeps_its_own_handler_of_sigterm():
         signal.signal(signal.SIGTERM, before)
 
 
+def test_a_library_that_sets_a_handler_does_not_keep_sigterm():
+    def work():
+        with kept_handler():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        end()
+
+    with pytest.raises(Terminated), terminable():
+        work()
+
+
 def test_another_thread_changes_no_handler():
     def work():
-        with terminable(), held_interrupt():
+        with terminable(), kept_handler(), held_interrupt():
             seen.append(signal.getsignal(signal.SIGTERM))
 
     seen = []
