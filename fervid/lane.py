@@ -89,7 +89,9 @@ class Lane:
             self._pipeline = parts.enter_context(
                 Pipeline(settings, session.backend, maps=seen or summed)
             )
-            self._frames = parts.enter_context(Prefetch(self._source, news=news))
+            self._frames = parts.enter_context(
+                Prefetch(self._source, news=news, seen=self._header.calendar.see)
+            )
             write = partial(session.deliver, target, own)
             limit = session.config.output.queue_mb * MB
             tell = partial(session.announce, target, own)

@@ -7,6 +7,7 @@ is of use).
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 from typing import Self
 
@@ -46,6 +47,7 @@ class Prefetch:
             sources.
         depth: frames kept ready under WAIT.
         news: notified when a frame is ready or the source has ended; by default its own.
+        seen: called in the thread with the time of each frame, in seconds, when it is read.
     """
 
     def __init__(
@@ -55,11 +57,12 @@ class Prefetch:
         *,
         depth: int = DEPTH,
         news: threading.Condition | None = None,
+        seen: Callable[[float], None] = lambda time_s: None,
     ) -> None:
         if depth < 1:
             raise ValueError(f"depth: expected at least 1, got {depth}")
         self.dropped = 0
-        self._source = source
+        self._source, self._seen = source, seen
         self._policy = policy or (Policy.LATEST if source.info.live else Policy.WAIT)
         self._depth = 1 if self._policy is Policy.LATEST else depth
         self._frames: deque[Frame] = deque()
@@ -128,6 +131,7 @@ class Prefetch:
         error: BaseException | None = None
         try:
             for frame in self._source:
+                self._seen(frame.time_s)
                 if not self._offer(frame):
                     break
         except BaseException as caught:  # noqa: BLE001 - raised again in the consumer

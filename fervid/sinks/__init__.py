@@ -19,8 +19,8 @@ from fervid.records import Frame, FrameResult, SourceInfo
 class Calendar:
     """When 0 s of a live source was, by the calendar; one for all outputs of a run.
 
-    It is fixed by the first frame that is written: opening the outputs, the detector and the
-    camera takes a time that nobody knows before.
+    It is fixed by the first frame that is read, or by the first result where nobody saw that:
+    opening the outputs, the detector and the camera takes a time that nobody knows before.
 
     Args:
         now: the present moment.
@@ -29,6 +29,11 @@ class Calendar:
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
         self._start: datetime | None = None
+
+    def see(self, time_s: float) -> None:
+        """Take note of a frame that has just been read, of which only the first counts."""
+        if self._start is None:
+            self._start = self._now() - timedelta(seconds=time_s)
 
     def start(self, result: FrameResult) -> datetime:
         """Return when 0 s was; the first call, with the result just made, fixes it."""

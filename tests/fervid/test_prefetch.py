@@ -47,6 +47,15 @@ def test_a_live_source_delivers_the_newest_and_counts_the_rest():
     assert frames.dropped == 12 - 1 - len(rest)
 
 
+def test_each_frame_is_told_when_it_is_read_and_not_when_it_is_taken():
+    source, seen = FakeSource(5), []
+    with Prefetch(source, seen=seen.append) as frames:
+        source.wait_until_read(5)
+        assert len(seen) >= 4  # four are ready, and the fifth may just have been read
+        got = [frame.time_s for frame, _ in frames]
+    assert seen == got
+
+
 def test_the_policy_can_be_chosen():
     with Prefetch(FakeSource(30, live=True), Policy.WAIT) as frames:
         assert len(list(frames)) == 30

@@ -248,6 +248,19 @@ def test_the_first_frame_written_says_when_a_live_run_began(tmp_path):
     assert utc == [datetime.fromisoformat(text) for text in expected]
 
 
+def test_what_a_frame_waits_for_does_not_move_the_calendar(tmp_path):
+    moments = [STARTED + timedelta(seconds=n) for n in (10, 20)]
+    head = header(live().source, calendar=Calendar(iter(moments).__next__))
+    head.calendar.see(1.0)  # read at 10 s, analysed and written when it may
+    head.calendar.see(2.0)
+    sink = JsonlSink(tmp_path / "a.jsonl", head)
+    item = result(5, time_s=2.0, took_ms=500.0)
+    sink.write(Frame(5, 2.0, clips.picture(0)), item, None)
+    sink.close()
+    (frame,) = list(read_journal(tmp_path / "a.jsonl"))[1:]
+    assert frame["utc"] == "2026-05-04T12:00:11.000Z"
+
+
 def test_csv_reads_back(tmp_path):
     path = tmp_path / "faces.csv"
     run(CsvSink(path, header()), [result(0), result(1, faces=0), result(2, 2, reasons=())])
