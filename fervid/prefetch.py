@@ -6,7 +6,9 @@ is of use).
 
 import logging
 import threading
+import time
 from collections import deque
+from dataclasses import replace
 from enum import Enum
 from typing import Self
 
@@ -128,7 +130,7 @@ class Prefetch:
         error: BaseException | None = None
         try:
             for frame in self._source:
-                if not self._offer(frame):
+                if not self._offer(replace(frame, read_s=time.monotonic())):
                     break
         except BaseException as caught:  # noqa: BLE001 - raised again in the consumer
             error = caught
