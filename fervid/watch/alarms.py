@@ -89,7 +89,7 @@ class Alarm:
         """Whether a rule that holds now has held since it did before, as far as anybody knows."""
         if held.seen > held.frame:  # it was seen not to hold
             return False
-        return held.frame >= self._frame - 1 or now_s - held.until_s <= GAP_S
+        return held.frame >= self._frame - 1 or now_s - held.until_s <= GAP_S + EPSILON_S
 
     def _begun(self, now_s: float) -> list[Alert]:
         found = []
@@ -107,8 +107,8 @@ class Alarm:
         for key, held in list(self._held.items()):
             if held.frame == self._frame:
                 continue
-            over_s = END_S if held.begun else GAP_S
-            if now_s - held.until_s >= over_s - EPSILON_S:
+            over_s = END_S - EPSILON_S if held.begun else GAP_S + EPSILON_S
+            if now_s - held.until_s >= over_s:
                 del self._held[key]
                 if held.begun:
                     why = "over" if held.seen == self._frame else "gone"

@@ -76,7 +76,9 @@ class FaceChanges:
         """What is new about one face, the `i`th of a frame."""
         now_s, label = result.time_s, result.labels[i]
         face = self._faces.setdefault(track, _Face(now_s, now_s, self._frame))
-        if face.frame < self._frame - 1 and now_s - face.last_s > HOLD_S:  # it was out of sight
+        if (
+            face.frame < self._frame - 1 and now_s - face.last_s > HOLD_S + EPSILON_S
+        ):  # it was out of sight
             face.candidate = ""
             face.first_s = face.first_s if face.came else now_s
         face.last_s, face.frame = now_s, self._frame
