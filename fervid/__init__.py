@@ -19,7 +19,8 @@ _NAMES = {
     "card": ("ModelCard",),
     "config": (
         *("RunConfig", "ExplainConfig", "FaceConfig", "FilterConfig", "LabelConfig"),
-        *("ModelConfig", "OutputConfig", "ReadConfig", "ThreadConfig", "WindowConfig"),
+        *("ModelConfig", "OutputConfig", "ReadConfig", "ThreadConfig", "WatchConfig"),
+        "WindowConfig",
     ),
     "crops": ("crop_faces",),
     "draw": ("annotate",),  # called draw there, a name that is the module's here
@@ -68,6 +69,7 @@ __all__ = [
     "SourceError",
     "SourceInfo",
     "ThreadConfig",
+    "WatchConfig",
     "WindowConfig",
     "analyse",
     "annotate",
@@ -99,6 +101,7 @@ if TYPE_CHECKING:  # the same for type checkers and editors; a test compares the
         ReadConfig,
         RunConfig,
         ThreadConfig,
+        WatchConfig,
         WindowConfig,
     )
     from fervid.crops import crop_faces

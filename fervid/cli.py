@@ -135,7 +135,7 @@ def _carry_out(config: RunConfig, stderr: Console, run: Run | None) -> int:
 
                 run = run_for_real
             # Where no data were asked for, standard output may even be closed.
-            data = _as_data(stdout) if config.output.uses_stdout else stdout or sys.stderr
+            data = _as_data(stdout) if config.uses_stdout else stdout or sys.stderr
             run(config, stderr=stderr, stdout=data, clock=time.monotonic)
         _flush(stdout)
     except KeyboardInterrupt as error:

@@ -79,7 +79,11 @@ class Lane:
             self.info = replace(self._source.info, label=label or self._source.info.label)
             self._header = self._describe(session)
             self._viewer = parts.enter_context(self._open_viewer(news))
-            own = parts.enter_context(session.outputs.sinks(target, self._header))
+            own = parts.enter_context(
+                session.outputs.sinks(
+                    target, self._header, partial(getattr, self._source, "damaged")
+                )
+            )
             self._drawn = any(sink.wants_pixels for sink in (*own, *session.sinks))
             seen = (self._drawn and session.config.explain.heatmap) or self._viewer.wants_pixels
             seen = seen or any(getattr(sink, "wants_maps", True) for sink in session.sinks)

@@ -22,6 +22,7 @@ JOURNAL, TABLE, SUMMARY, CROPS = "faces.jsonl", "faces.parquet", "summary.json",
 VIDEO, SUBTITLES, REPORT = "annotated.mp4", "faces.srt", "report.html"
 IN_FOLDER = (VIDEO, JOURNAL, TABLE, SUMMARY, SUBTITLES, REPORT)
 SHARED = ("jsonl", "csv", "parquet")  # files that rows of several sources may go to
+EVENTS = "events"  # the sink whose file `watch.hub` writes to
 SINGLE = ("video", "srt")  # files that hold one source
 
 _log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ def plan(
     output, begun = config.output, begun or {}
     kept = begun if output.resume else {}
     _refuse_repeated(output, sources)
-    shared = tuple(_outputs(output, SHARED))
+    shared = (*_outputs(output, SHARED), *_events(config))
     own = tuple(_outputs(output, SINGLE))
     if output.out is None:
         targets = [Target(source, own, shared) for source in sources]
@@ -115,6 +116,13 @@ def _outputs(output: OutputConfig, kinds: Iterable[str]) -> Iterable[Output]:
         path = getattr(output, kind)
         if path is not None:
             yield kind, None if path == STDOUT else path
+
+
+def _events(config: RunConfig) -> Iterable[Output]:
+    """The file of events."""
+    path = config.watch.events
+    if path is not None:
+        yield EVENTS, None if path == STDOUT else path
 
 
 def _in_folder(output: OutputConfig, folder: Path) -> Iterable[Output]:

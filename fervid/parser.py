@@ -28,6 +28,7 @@ from fervid.config import (
     ReadConfig,
     RunConfig,
     ThreadConfig,
+    WatchConfig,
     WindowConfig,
     without_credentials,
 )
@@ -43,6 +44,7 @@ SECTIONS: dict[type, Group] = {
     ReadConfig: Group("Reading", sort_key=2),
     WindowConfig: MAIN_GROUP,
     OutputConfig: Group("Outputs", sort_key=3),
+    WatchConfig: Group("Watching", sort_key=3.5),
     FilterConfig: Group("Noise", sort_key=4),
     FaceConfig: Group("Faces", sort_key=5),
     LabelConfig: Group("Labels", sort_key=6),
@@ -217,7 +219,7 @@ def _join_dashes(tokens: Sequence[str]) -> list[str]:
     option before them.
     """
     end = list(tokens).index("--") if "--" in tokens else len(tokens)
-    outputs = {SHORT["out"], "--out", *(f"--{name}" for name in SINGLE_FILES)}
+    outputs = {SHORT["out"], "--out", "--events", *(f"--{name}" for name in SINGLE_FILES)}
     joined: list[str] = []
     sources: list[str] = []
     for token in tokens[:end]:

@@ -6,8 +6,10 @@ is of use).
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from typing import Self
 
@@ -132,7 +134,7 @@ class Prefetch:
         try:
             for frame in self._source:
                 self._seen(frame.time_s)
-                if not self._offer(frame):
+                if not self._offer(replace(frame, read_s=time.monotonic())):
                     break
         except BaseException as caught:  # noqa: BLE001 - raised again in the consumer
             error = caught

@@ -5,6 +5,7 @@ Boxes are pixels x0 y0 x1 y1, half-open, in full-frame coordinates. Images are B
 (H, W, 3). N, the number of faces, may be 0 everywhere.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -66,13 +67,15 @@ class Frame:
     """One picture: `bgr` uint8 (H, W, 3) at `time_s`; a dropped frame leaves a gap in `index`.
 
     `connection` counts how often the source was lost and came back before it; nothing that lies
-    between two frames of different ones was seen.
+    between two frames of different ones was seen. `read_s` is when it was read, by
+    `time.monotonic`; not a number where nobody said.
     """
 
     index: int
     time_s: float
     bgr: NDArray[np.uint8]
     connection: int = 0
+    read_s: float = math.nan
 
     def __post_init__(self) -> None:
         _check("Frame.bgr", self.bgr, np.uint8, (None, None, 3))

@@ -109,7 +109,7 @@ def _fail(lane: Lane, failures: Failures, error: FervidError) -> None:
 
 
 def _display(session: Session) -> Display:
-    shared = session.config.output.uses_stdout and session.stdout.isatty()
+    shared = session.config.uses_stdout and session.stdout.isatty()
     several = session.progress is not None and session.progress.total > 1
     return open_display(
         session.stderr,

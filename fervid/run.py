@@ -115,6 +115,7 @@ def run(
         closed.enter_context(opencv_threads(config.cores.filter_threads))
         model = closed.enter_context(ExitStack())
         network, digest = model.enter_context(open_network(config, backend))
+        outputs.watch(network.card.classes, os.environ)
         todo = book.begin(there, digest)
         if todo and (config.cores.ray is not None or n_jobs(config.cores, len(todo)) > 1):
             model.close()  # every process has its own

@@ -44,6 +44,7 @@ def refuse_unfit(
     key = _asked(config)
     if key is None:
         return
+    _refuse_watched(config, key)
     if config.output.out is None:
         raise ConfigError(f"--{key} needs a folder for the outputs; add --out DIR.", key)
     for source in filter(is_device, sources):
@@ -54,7 +55,7 @@ def refuse_unfit(
         )
     if config.window.window:
         raise ConfigError(f"--{key} shows no window; drop --window or --{key}.", key)
-    if config.output.uses_stdout or config.output.files():
+    if config.uses_stdout or config.output.files():
         raise ConfigError(
             f"--{key} writes a folder for each file, and all.parquet; leave out single files and "
             "standard output.",
@@ -64,6 +65,26 @@ def refuse_unfit(
         what = "sinks" if own_sinks else "backend"
         raise ConfigError(
             f"{key} takes no {what} of your own, which one process has for all files; leave out "
+            "one of them.",
+            key,
+        )
+
+
+def _refuse_watched(config: RunConfig, key: str) -> None:
+    """Stop where somebody shall be told of all files while they are analysed elsewhere, or before.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    if key == "resume" and config.watch.events is not None:
+        raise ConfigError(
+            "--resume leaves out the files that are done, and --events would lack them; drop one "
+            "of them.",
+            key,
+        )
+    if key != "resume" and config.watch.asked is not None:
+        raise ConfigError(
+            f"--{key} shares the files out, and --{config.watch.asked} watches one process; drop "
             "one of them.",
             key,
         )

@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -14,13 +15,15 @@ from rich.console import Console
 from fervid import probe
 from fervid.archive import CLIPS, known_folders, refuse_foreign, write_archive
 from fervid.clips import Row, clip_row, failed_row, render
-from fervid.config import RunConfig
+from fervid.config import STDOUT, RunConfig
+from fervid.console import say
 from fervid.errors import ReaderGone, SinkError
 from fervid.interrupt import held_interrupt
-from fervid.outputs import Output, Target, write_summary
+from fervid.outputs import EVENTS, Output, Target, write_summary
 from fervid.report import Observer, write_report
 from fervid.sinks import SINKS, RunHeader, Sink
 from fervid.sinks.text import TextOutput, sink_error
+from fervid.watch.hub import Watch
 
 _log = logging.getLogger(__name__)
 
@@ -54,14 +57,50 @@ class RunOutputs:
         self._rows: dict[str, Row] = {}
         self._shared: dict[Output, Any] = {}
         self._observers: dict[str, Observer] = {}
+        self._watch: Watch | None = None
         self._lock = threading.RLock()
 
     def __enter__(self) -> Self:
         return self
 
+    def watch(self, classes: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Begin to tell others what happens, as far as that was asked for.
+
+        Args:
+            classes: of the model.
+            environment: of a command that alerts start.
+
+        Raises:
+            FervidError: as `Watch` does; nobody is told anything then.
+        """
+        config = self._config.watch
+        if config.asked is None:
+            return
+        speak = (lambda _: None) if self._config.quiet else partial(say, self._stderr)
+        output = None if config.events is None else partial(self._begin_events, config.events)
+        self._watch = Watch(config, classes, environment, speak, output)
+        for target in self._targets:
+            row = self._rows.get(target.source)
+            if row is not None:  # it could not be opened
+                self._watch.end(target.source, target.label, 0, row["error"])
+
+    def _begin_events(self, path: Path) -> TextOutput:
+        """The output of events, which is there from the start."""
+        place = None if path == STDOUT else path
+        output: TextOutput = self._begin(EVENTS, place, None)
+        self._shared[EVENTS, place] = output
+        return output
+
     @contextmanager
-    def sinks(self, target: Target, header: RunHeader) -> Iterator[list[Sink]]:
+    def sinks(
+        self, target: Target, header: RunHeader, damaged: Callable[[], int] = int
+    ) -> Iterator[list[Sink]]:
         """Open the sinks of a source and close them all, also after an error.
+
+        Args:
+            target: of the source.
+            header: of the run over it.
+            damaged: how many of its frames could not be decoded so far.
 
         Raises:
             SinkError: a folder or file cannot be made, or has gone at the end; what was opened is
@@ -73,9 +112,12 @@ class RunOutputs:
             for kind, path in target.sinks:
                 opened.append(_open(kind, path, header, **self._more.get(kind, {})))
             for output in target.shared:
-                opened.append(self._join(output, header))  # noqa: PERF401
+                if output[0] != EVENTS:
+                    opened.append(self._join(output, header))  # noqa: PERF401
             if target.report is not None:
                 opened.append(self._observe(target, target.report, header))
+            if self._watch is not None:
+                opened += self._watch.sinks(target.source, header, damaged)
             yield opened
             self.refuse_gone(target)
         except BaseException:
@@ -116,6 +158,9 @@ class RunOutputs:
             observer = self._observers.pop(target.source, None)
             if target.report is not None and observer is not None:
                 write_report(target.report, observer, summary)
+        if self._watch is not None:
+            frames, error = summary["frames"], summary["error"]
+            self._watch.end(target.source, target.label, frames, error)
 
     def fail(self, target: Target, error: object) -> None:
         """Take the error of a source that failed; figures that it had are kept."""
@@ -124,6 +169,9 @@ class RunOutputs:
             if row is None:
                 row = failed_row(self.name(target), target.label, error)
             self._put(target, row | {"error": str(error)})
+        if self._watch is not None:
+            with suppress(SinkError):  # this error is the one to tell
+                self._watch.end(target.source, target.label, row["frames"] or 0, str(error))
 
     def take(self, target: Target, row: Row) -> None:
         """Take the row of a source that another process, or an earlier run, has analysed."""
@@ -141,13 +189,25 @@ class RunOutputs:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with held_interrupt():
-            try:
-                self.finish(show=not isinstance(error, ReaderGone))
-            except SinkError as second:
-                if error is None:
-                    raise
-                _log.warning("%s", second)  # the first error is the one to tell
+        try:
+            if self._watch is not None and not isinstance(error, KeyboardInterrupt):
+                self._watch.drain()
+        finally:
+            with held_interrupt():
+                self._finish_after(error)
+
+    def _finish_after(self, error: BaseException | None) -> None:
+        """Complete what is shared after a run, well or not.
+
+        Raises:
+            SinkError: that could not be, and the run itself had no error.
+        """
+        try:
+            self.finish(show=not isinstance(error, ReaderGone))
+        except SinkError as second:
+            if error is None:
+                raise
+            _log.warning("%s", second)  # the first error is the one to tell
 
     def finish(self, *, show: bool = True) -> None:
         """Complete the shared files and the archive's tables.
@@ -165,6 +225,8 @@ class RunOutputs:
                 closing.callback(self._write_archive, self._out)
             for output in self._shared.values():
                 closing.callback(output.close)
+            if self._watch is not None:
+                closing.callback(self._watch.close)
 
     def _observe(self, target: Target, report: Path, header: RunHeader) -> Observer:
         """What collects for the report of a source; one of an earlier run makes room.
@@ -190,11 +252,11 @@ class RunOutputs:
                 self._shared[output] = self._begin(kind, path, header)
             return _make(kind, path, header, shared=self._shared[output])
 
-    def _begin(self, kind: str, path: Path | None, header: RunHeader) -> Any:
+    def _begin(self, kind: str, path: Path | None, header: RunHeader | None) -> Any:
         if path is None:
             return TextOutput(None, self._stdout)
         _make_folder(path)
-        if kind != "parquet":
+        if header is None or kind != "parquet":
             return TextOutput(path)
         from fervid.sinks.parquet import ParquetTable
 

@@ -33,7 +33,7 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 def http_server(
     answer: Answer, login: str = "", certificate: Path | None = None, port: int = 0
 ) -> Iterator[str]:
-    """Serve GET by `answer`, behind basic authentication if there is a `user:password`.
+    """Serve GET and POST by `answer`, behind basic authentication if there is a `user:password`.
 
     With a certificate, which is one file with its key, it speaks HTTPS. The port is any that is
     free, or the one that is named.
@@ -56,6 +56,8 @@ def http_server(
                 return
             with contextlib.suppress(ConnectionError):  # the reader may leave at any time
                 answer(self)
+
+        do_POST = do_GET  # noqa: N815 - the library's name
 
         def log_message(self, *args):
             pass

@@ -49,7 +49,7 @@ LAYERS = {
     4: (
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
-        *("durable", "lock", "manifest"),
+        *("durable", "lock", "manifest", "watch"),
     ),
     5: (
         *("session", "lane", "rounds", "task", "resume", "sharing", "worker_process", "workers"),
@@ -70,6 +70,7 @@ HEAVY = {
     "torch": {"network", "folded", "adcam", "checkpoint", "backends"},
     "pyarrow": {"sinks"},
     "ray": {"cluster"},
+    "prometheus_client": {"watch"},
 }
 
 

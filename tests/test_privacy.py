@@ -33,6 +33,22 @@ def test_a_run_opens_no_internet_socket(tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_metrics_open_one_socket_which_is_bound_to_loopback(tmp_path):
+    source, log = clip(tmp_path / "x.mp4", frames=12), tmp_path / "calls.txt"
+    code = (
+        "import sys\nfrom fervid.cli import main\n"
+        f"sys.exit(main([{str(source)!r}, '--metrics-port', '0', '--alert', 'faces < 1', '-q']))"
+    )
+    trace = ["strace", "-f", "-e", "trace=socket,connect,bind,listen,sendto", "-o", str(log)]
+    subprocess.run([*trace, sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+    lines = log.read_text().splitlines()
+    assert len([line for line in lines if "socket(AF_INET" in line]) == 1
+    (bound,) = (line for line in lines if " bind(" in line and "AF_INET" in line)
+    assert 'inet_addr("127.0.0.1")' in bound
+    assert not [line for line in lines if "connect(" in line and "AF_INET" in line]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_the_trace_would_see_one(tmp_path):
     code = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()"
     assert any("AF_INET" in line for line in calls(tmp_path, "-c", code))

@@ -30,6 +30,7 @@ from fervid.config.outputs import STDOUT, Anonymize, OutputConfig, refuse_existi
 from fervid.config.reading import STDIN, ReadConfig, Roi, RtspTransport, WindowConfig
 from fervid.config.source import SourceConfig
 from fervid.config.threads import ThreadConfig
+from fervid.config.watching import WatchConfig
 from fervid.errors import ConfigError
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "RunConfig",
     "SourceConfig",
     "ThreadConfig",
+    "WatchConfig",
     "WindowConfig",
     "refuse_existing",
     "without_credentials",
@@ -71,6 +73,7 @@ class RunConfig:
         read: How sources are read.
         window: What is shown beside the terminal.
         output: What is written.
+        watch: Who is told while it goes on.
         filter: How noise is filtered.
         model: The expression network.
         faces: Which faces are looked for.
@@ -87,6 +90,7 @@ class RunConfig:
     read: ReadConfig = field(default_factory=ReadConfig, kw_only=True)
     window: WindowConfig = field(default_factory=WindowConfig, kw_only=True)
     output: OutputConfig = field(default_factory=OutputConfig, kw_only=True)
+    watch: WatchConfig = field(default_factory=WatchConfig, kw_only=True)
     filter: FilterConfig = field(default_factory=FilterConfig, kw_only=True)
     model: ModelConfig = field(default_factory=ModelConfig, kw_only=True)
     faces: FaceConfig = field(default_factory=FaceConfig, kw_only=True)
@@ -100,6 +104,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         if any(number < 0 for number in self.camera):
             raise ConfigError(f"--camera must be at least 0, not {min(self.camera)}.", "camera")
+        if self.watch.events == STDOUT and self.output.uses_stdout:
+            raise ConfigError(
+                "Only one output can go to standard output; give --events or the other one a file.",
+                "events",
+            )
         uris = [settings.uri for settings in self.per_source]
         if twice := {uri for uri in uris if uris.count(uri) > 1}:
             raise ConfigError(
@@ -112,6 +121,11 @@ class RunConfig:
             except ConfigError as error:
                 named = without_credentials(uri)
                 raise ConfigError(f"The settings of {named}: {error}", error.key) from error
+
+    @property
+    def uses_stdout(self) -> bool:
+        """Whether standard output carries data."""
+        return self.output.uses_stdout or self.watch.events == STDOUT
 
     def all_sources(self) -> tuple[str, ...]:
         """The sources as they were given, cameras last."""
@@ -136,6 +150,7 @@ class RunConfig:
         """The effective configuration for an output's header: JSON types only, no credentials."""
         values: dict[str, Any] = dataclasses.asdict(self)
         values["sources"] = [without_credentials(source) for source in self.sources]
+        values["watch"] = self.watch.shown()
         for settings in values["per_source"]:
             settings["uri"] = without_credentials(settings["uri"])
         return {key: _plain(value) for key, value in values.items()}

@@ -8,6 +8,7 @@ from typing import Any
 
 from fervid.config import RunConfig, without_credentials
 from fervid.config.file import Key, sections
+from fervid.config.watching import shown_address
 
 DEL = 0x7F
 
@@ -32,7 +33,7 @@ def to_toml(config: RunConfig, origin: Callable[[Key], str]) -> str:
     for name in tables:
         section = getattr(config, name)
         rows = [
-            _row((name, item.name), getattr(section, item.name), origin)
+            _row((name, item.name), _shown(item.name, getattr(section, item.name)), origin)
             for item in dataclasses.fields(section)
         ]
         lines += ["", f"[{name}]", *_aligned(rows)]
@@ -42,6 +43,11 @@ def to_toml(config: RunConfig, origin: Callable[[Key], str]) -> str:
         rows = [_row(("source", number, key), value, origin) for key, value in given.items()]
         lines += ["", "[[source]]", *_aligned(rows)]
     return "\n".join(lines) + "\n"
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A value as it may be printed."""
+    return shown_address(value) if name == "alert_url" and value else value
 
 
 def _row(key: Key, value: Any, origin: Callable[[Key], str]) -> tuple[str, str]:

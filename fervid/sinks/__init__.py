@@ -100,5 +100,6 @@ SINKS: dict[str, str] = {
     "csv": "fervid.sinks.rows:CsvSink",
     "parquet": "fervid.sinks.parquet:ParquetSink",
     "srt": "fervid.sinks.srt:SrtSink",
+    "events": "fervid.watch.events:EventsSink",
     "crops": "fervid.sinks.crops:CropsSink",
 }

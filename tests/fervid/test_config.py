@@ -24,6 +24,7 @@ from fervid.config import (
     ReadConfig,
     RunConfig,
     ThreadConfig,
+    WatchConfig,
     WindowConfig,
     refuse_existing,
     without_credentials,
@@ -33,6 +34,7 @@ from fervid.errors import ConfigError
 SECTIONS = (
     *(ReadConfig, WindowConfig, OutputConfig),
     *(FilterConfig, FaceConfig, LabelConfig, ExplainConfig, ModelConfig, ThreadConfig),
+    WatchConfig,
 )
 
 

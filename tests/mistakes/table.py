@@ -7,6 +7,7 @@ TABLE: dict[str, tuple[Mistake, ...]] = {
     "Commands": words.COMMANDS,
     "Options": words.OPTIONS,
     "Options that do not go together": words.PAIRS,
+    "Events, alerts, metrics": words.WATCHING,
     "Configuration": configs.CONFIGS,
     "Users and passwords": configs.LOGINS,
     "Files": inputs.FILES,

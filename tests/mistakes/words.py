@@ -319,3 +319,71 @@ PAIRS = (
         r"^--save-crops writes faces and --anonymize hides them",
     ),
 )
+
+WATCHING = (
+    option(
+        "alert-no-rule", "a rule without a number", "--alert fear", r"^--alert must be like 'fear"
+    ),
+    option(
+        "alert-no-unit",
+        "a time without a unit",
+        "--alert 'fear > 0.7 for 2'",
+        r"a time is a number with ms, s, m or h, like 2s, not '2'\.$",
+    ),
+    option(
+        "alert-never",
+        "per cent where 0-1 is meant",
+        "--alert 'fear > 70'",
+        r"'fear > 70' holds never: fear is at least 0 and at most 1; choose another number\.$",
+    ),
+    Mistake(
+        "alert-class",
+        "a class that the model does not have",
+        "fervid clip.mp4 --model tiny.onnx --alert 'tenze > 0.5'",
+        2,
+        r"^--alert 'tenze > 0\.5': the model has no class tenze; did you mean tense\?$",
+        ("clip.mp4", "tiny.onnx"),
+    ),
+    option(
+        "alert-url-alone",
+        "an address for alerts, and no rule",
+        "--alert-url http://127.0.0.1/",
+        r"^--alert-url needs a rule; add --alert 'fear > 0\.7 for 2s'\.$",
+    ),
+    option(
+        "alert-url",
+        "an address that is none",
+        "--alert 'fear > 0.7' --alert-url me:secret@hooks",
+        r"^--alert-url must be an address like https://host/path",
+    ),
+    Mistake(
+        "alert-exec",
+        "a command that is not there",
+        "fervid clip.mp4 --model tiny.onnx --alert 'tense > 0.7' --alert-exec notfy-send",
+        2,
+        r"^--alert-exec: there is no program notfy-send; check its name, or give its path\.$",
+        ("clip.mp4", "tiny.onnx"),
+    ),
+    option(
+        "metrics-port",
+        "a port that is none",
+        "--metrics-port 91000",
+        r"^--metrics-port must be PORT or HOST:PORT with a port up to 65535, like 9100",
+    ),
+    Mistake(
+        "events-exist",
+        "a file of events that exists",
+        "fervid clip.mp4 --events rows.csv",
+        2,
+        r"^The output rows\.csv exists; add --overwrite or choose another name\.$",
+        ("clip.mp4", "rows.csv"),
+    ),
+    Mistake(
+        "events-jobs",
+        "watching several processes",
+        "fervid clip.mp4 -o results --jobs 2 --alert 'faces > 1'",
+        2,
+        r"^--jobs shares the files out, and --alert watches one process; drop one of them\.$",
+        CLIP,
+    ),
+)
