@@ -74,6 +74,9 @@ COMMANDS: dict[str, Command] = {
     "report": Command(
         "fervid.commands:report", "Write report.html for results that have none, a page each."
     ),
+    "elan": Command(
+        "fervid.commands:elan", "Write results as annotations for ELAN, and as a table."
+    ),
     "--list-cameras": Command("fervid.commands:list_cameras", "Print the cameras that are there."),
     "completion": Command(
         "fervid.commands:completion",
@@ -95,7 +98,7 @@ BELOW_0 = re.compile(r"-\d[\d.,:-]*")
 USAGE_LINE = (
     "Usage: fervid SOURCE... [-o DIR] [OPTIONS]\n"
     "       fervid --camera N [OPTIONS]\n"
-    "       fervid doctor | config show | recover DIR | report DIR | completion"
+    "       fervid doctor | config show | recover | report | elan DIR | completion"
 )
 
 Flat = Annotated[RunConfig, Parameter(name="*")]
