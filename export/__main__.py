@@ -55,12 +55,13 @@ def half(model: Path, out: Path) -> None:
 def quantize(
     model: Path, out: Path, *, data: Path, images: int = 512, reduced_range: bool = False
 ) -> None:
-    """Write the int8 form, calibrated on FER2013's training images.
+    """Write the int8 form, calibrated on training images.
 
     Args:
         model: a float32 .onnx file with a card.
         out: the .onnx file to write.
-        data: FER2013: the zip, the unpacked folder or the CSV.
+        data: FER2013 (the zip, the unpacked folder or the CSV), or one's own faces,
+            FOLDER/CLASS/*.png.
         images: how many calibrate; half of them carry noise.
         reduced_range: weights of 7 bits, for other programs on processors without VNNI.
     """
@@ -85,7 +86,8 @@ def verify(
     Args:
         model: the .safetensors file.
         exported: the .onnx file made from it.
-        data: FER2013: the zip, the unpacked folder or the CSV.
+        data: FER2013 (the zip, the unpacked folder or the CSV), or one's own faces,
+            FOLDER/CLASS/*.png.
         limit: use only the first so many images of each kind.
         threads: threads of both; 0 leaves the choice to the libraries.
     """

@@ -1,4 +1,4 @@
-"""FER2013 pictures as the deployed network sees them, for calibration and parity."""
+"""Labelled pictures as the deployed network sees them, for calibration and parity."""
 
 from pathlib import Path
 
@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from fervid import corruptions
 from fervid.card import ModelCard
 from fervid.crops import normalise, prepare_thumbnail
-from fervid.errors import ConfigError
+from fervid.errors import ConfigError, DataError
 from fervid.filters import filter_table, get_filter
-from train.data import Split, load_fer2013
+from train.data import Split, load_data
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 
 
 def calibration(data: Path, card: ModelCard, n: int = 512, seed: int = 0) -> Batch:
     """Training pictures, half of them noisy at the paper's levels and filtered."""
-    images, labels = load_fer2013(data)["train"]
+    images, labels = _split(data, card, "train")
     if not 1 <= n <= len(labels):
         raise ConfigError(f"--images must be from 1 to {len(labels)}, not {n}.", "images")
     rng = np.random.default_rng(seed)
@@ -34,24 +34,39 @@ def calibration(data: Path, card: ModelCard, n: int = 512, seed: int = 0) -> Bat
 
 
 def validation(data: Path, card: ModelCard, limit: int | None = None) -> Batch:
-    """PublicTest, clean; all of it or the first `limit` images."""
-    images, labels = _public(data, limit)
+    """What was held out (PublicTest), clean; all of it or the first `limit` images."""
+    images, labels = _public(data, card, limit)
     seen = [prepare_thumbnail(image, card, get_filter("none"), 0) for image in images]
     return normalise(np.stack(seen), card), np.zeros(len(labels), np.float32), labels
 
 
 def noisy_validation(data: Path, card: ModelCard, limit: int | None = None, seed: int = 0) -> Batch:
     """The same pictures, each under one of the paper's nine settings, filtered; eta above 0."""
-    images, labels = _public(data, limit)
+    images, labels = _public(data, card, limit)
     rng = np.random.default_rng(seed)
     seen, etas = zip(*(_noisy(image, card, rng) for image in images), strict=True)
     return normalise(np.stack(seen), card), np.array(etas, np.float32), labels
 
 
-def _public(data: Path, limit: int | None) -> Split:
+def _split(data: Path, card: ModelCard, name: str) -> Split:
+    """A split of the data, which must have the model's classes.
+
+    Raises:
+        DataError: they have others, or cannot be read.
+    """
+    found = load_data(data)
+    if found.classes != card.classes:
+        raise DataError(
+            f"{data} has the classes {', '.join(found.classes)}, and {card.name} knows "
+            f"{', '.join(card.classes)}; give the data that it was trained on."
+        )
+    return found.splits[name]
+
+
+def _public(data: Path, card: ModelCard, limit: int | None) -> Split:
     if limit is not None and limit < 1:
         raise ConfigError(f"--limit must be at least 1, not {limit}.", "limit")
-    images, labels = load_fer2013(data)["public"]
+    images, labels = _split(data, card, "public")
     return images[:limit], labels[:limit]
 
 

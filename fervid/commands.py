@@ -1,4 +1,4 @@
-"""The small commands: help-all, config show, recover, report, list-cameras, completion."""
+"""The small commands: help-all, config show, recover, report, elan, list-cameras, completion."""
 
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -87,6 +87,32 @@ def report(folder: Path, /, *, overwrite: bool = False, console: Annotated[Conso
     from fervid.report.again import write_reports
 
     steps = write_reports(folder, overwrite=overwrite)
+    _print(console, "".join(f"{printable(f'{path}: {done}')}\n" for path, done in steps))
+    return 0
+
+
+def elan(
+    folder: Path,
+    /,
+    *,
+    least_s: float = 0.2,
+    overwrite: bool = False,
+    console: Annotated[Console, Given],
+) -> int:
+    """Write faces.eaf and faces.tsv for ELAN beside the results in and below a folder.
+
+    Args:
+        folder: The results' folder.
+        least_s: Expressions that hold for less are left out, seconds.
+        overwrite: Replace annotations that exist, with what somebody may have changed in them.
+        console: Standard output.
+    """
+    from datetime import datetime
+
+    from fervid.elan import write_annotations
+
+    now = datetime.now().astimezone()
+    steps = write_annotations(folder, now, least_s=least_s, overwrite=overwrite)
     _print(console, "".join(f"{printable(f'{path}: {done}')}\n" for path, done in steps))
     return 0
 

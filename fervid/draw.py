@@ -113,7 +113,7 @@ def _draw_texts(pen: _Pen, boxes: list[Rect], result: FrameResult) -> None:
     for i in range(len(boxes)):
         taken.append(_draw_label(pen, taken, result, i))
     for i, box in enumerate(boxes):
-        place = _bars_place(pen, box, len(result.classes), taken)
+        place = _bars_place(pen, box, result.classes, taken)
         if place is not None:
             _draw_bars(pen, place, result, i)
             taken.append(place)
@@ -203,15 +203,22 @@ def _label_place(pen: _Pen, size: tuple[int, int], taken: list[Rect], i: int) ->
     return x, y, x + size[0], y + size[1]
 
 
-def _bars_place(pen: _Pen, box: Rect, rows: int, taken: list[Rect]) -> Rect | None:
+def _bars_place(pen: _Pen, box: Rect, classes: tuple[str, ...], taken: list[Rect]) -> Rect | None:
     """Where the list of bars fits beside a box without covering anything; None: nowhere."""
-    wide, high, gap = pen.px(104), pen.px(12 * rows + 5), pen.px(5)
+    wide = pen.px(104) + _more_for_names(pen, classes)
+    high, gap = pen.px(12 * len(classes) + 5), pen.px(5)
     y = max(0, min(box[1], pen.image.shape[0] - high - pen.px(17)))
     for x in (box[2] + gap, box[0] - gap - wide):
         rect = (x, y, x + wide, y + high)
         if pen.inside(rect) and not any(_overlap(rect, other) for other in taken):
             return rect
     return None
+
+
+def _more_for_names(pen: _Pen, classes: tuple[str, ...]) -> int:
+    """How many pixels the longest name of a class needs beyond the usual column's."""
+    longest = max(pen.text_px(name, SMALL) for name in classes)
+    return min(max(0, longest - pen.px(43)), pen.px(100))
 
 
 def _overlap(a: Rect, b: Rect) -> bool:
@@ -221,7 +228,8 @@ def _overlap(a: Rect, b: Rect) -> bool:
 def _draw_bars(pen: _Pen, place: Rect, result: FrameResult, i: int) -> None:
     """One bar a class, in the order of the classes, the label's row bright."""
     pen.panel(place)
-    x0, x1 = place[0] + pen.px(50), place[2] - pen.px(5)
+    x0 = place[0] + pen.px(50) + _more_for_names(pen, result.classes)
+    x1 = place[2] - pen.px(5)
     for k, name in enumerate(result.classes):
         y = place[1] + pen.px(12 * k + 4)
         top, bottom = y + pen.px(1), y + pen.px(8)

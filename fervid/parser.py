@@ -78,6 +78,9 @@ COMMANDS: dict[str, Command] = {
         "fervid.commands:report", "Write report.html for results that have none, a page each."
     ),
     "--help-all": Command("fervid.commands:help_all", "Print the help with every option."),
+    "elan": Command(
+        "fervid.commands:elan", "Write results as annotations for ELAN, and as a table."
+    ),
     "--list-cameras": Command("fervid.commands:list_cameras", "Print the cameras that are there."),
     "completion": Command(
         "fervid.commands:completion",
@@ -99,7 +102,7 @@ BELOW_0 = re.compile(r"-\d[\d.,:-]*")
 USAGE_LINE = (
     "Usage: fervid SOURCE... [-o DIR] [OPTIONS]\n"
     "       fervid --camera N [OPTIONS]\n"
-    "       fervid doctor | config show | recover DIR | report DIR | completion"
+    "       fervid doctor | config show | recover | report | elan DIR | completion"
 )
 
 Flat = Annotated[RunConfig, Parameter(name="*")]

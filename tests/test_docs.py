@@ -1,10 +1,15 @@
-"""Every Python example in the texts runs, in a folder with a clip and nothing else."""
+"""Every Python example in the texts runs, in a folder with a clip and nothing else.
+
+Those of the cookbook find the results of that clip too, which its first command writes.
+"""
 
 import re
+import shutil
 
 import av
 import pytest
 
+import fervid
 from tests.clips import clip
 from tests.places import ROOT, SAMPLE
 
@@ -33,6 +38,14 @@ def piece(tmp_path_factory):
     return clip(path, pictures=pictures, size=(480, 270), options={"crf": "18"})
 
 
+@pytest.fixture(scope="module")
+def results(piece, tmp_path_factory):
+    """What a run over the clip writes."""
+    out = tmp_path_factory.mktemp("results")
+    fervid.analyse(str(piece), out=str(out))
+    return out
+
+
 # What an example writes, by a word that stands in it.
 LEFT_BEHIND = {
     '"noisy.png"': "noisy.png",
@@ -44,13 +57,15 @@ LEFT_BEHIND = {
 
 def test_the_examples_are_found():
     found = [example.values for example in EXAMPLES]
-    assert {path.name for path, _, _ in found} == {"README.md", "python.md"}
+    assert {path.name for path, _, _ in found} == {"README.md", "cookbook.md", "python.md"}
     code = "".join(code for _, _, code in found)
     assert all(word in code for word in LEFT_BEHIND)
 
 
 @pytest.mark.parametrize(("path", "line", "code"), EXAMPLES)
-def test_an_example_runs(path, line, code, piece, tmp_path, monkeypatch):
+def test_an_example_runs(path, line, code, piece, results, tmp_path, monkeypatch):
+    if path.name == "cookbook.md":
+        shutil.copytree(results, tmp_path / "results")
     (tmp_path / "clip.mp4").write_bytes(piece.read_bytes())
     monkeypatch.chdir(tmp_path)
     # The empty lines make a traceback show the line of the text.

@@ -49,7 +49,7 @@ LAYERS = {
     4: (
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
-        *("durable", "lock", "manifest", "watch"),
+        *("durable", "lock", "manifest", "watch", "intervals", "elan"),
     ),
     5: (
         *("session", "lane", "rounds", "task", "resume", "sharing", "worker_process", "workers"),

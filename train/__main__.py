@@ -1,17 +1,25 @@
-"""`python -m train fit | release | evaluate | ablate | noise | gains`: models and measurements."""
+"""`python -m train faces | fit | release | evaluate | ablate | noise | gains`: make and measure."""
 
+import dataclasses
 import logging
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyclopts import App
 from rich.console import Console
 
-from fervid.errors import ConfigError, FervidError
+from fervid.card import LONGEST_NAME
+from fervid.config import Detector
+from fervid.errors import ConfigError, DataError, FervidError
 from train.measuring import app as measuring
 from train.measuring import written
 from train.options import RESULTS
+
+if TYPE_CHECKING:
+    from train.data import Data
+    from train.recipe import Recipe
 
 app = App(
     name="python -m train",
@@ -27,12 +35,46 @@ def _runs() -> Path:
     return Path.home() / ".cache" / "fervid" / "runs"
 
 
+def _plan(recipe: str, data: "Data", name: str | None) -> "Recipe":
+    """The recipe for these data, under its own or another name."""
+    from train.recipe import load_recipe
+
+    plan = dataclasses.replace(load_recipe(recipe), classes=data.classes)
+    if name is None:
+        return plan
+    if Path(name).name != name or not 0 < len(name) <= LONGEST_NAME:
+        raise ConfigError(f"--name must be the name of a folder, such as mine, not {name}.", "name")
+    return dataclasses.replace(plan, name=name)
+
+
+@app.command
+def faces(pictures: Path, out: Path, *, detector: Detector = "auto") -> None:
+    """Cut the largest face out of each picture, PICTURES/CLASS/*.jpg, into OUT/CLASS/*.png.
+
+    What `fit` learns from: 48 px, grey, framed as the network sees faces.
+
+    Args:
+        pictures: holds a folder for each class.
+        out: folder of the faces, new or empty.
+        detector: that finds the faces.
+    """
+    from train.cut import cut_faces
+
+    stderr = Console(stderr=True, highlight=False)
+    counts = cut_faces(pictures, out, detector, stderr)
+    said = ", ".join(f"{n} {what}" for what, n in counts.items())
+    stderr.print(f"{out}: {said}", markup=False, soft_wrap=True)
+    if not counts["cut"]:
+        raise DataError(f"No face was found in {pictures}; are the faces clear and upright?")
+
+
 @app.command
 def fit(  # noqa: PLR0913  a command line has many options
     recipe: str,
     *,
     data: Path,
     weights: Path | None = None,
+    name: str | None = None,
     minutes: float = 140,
     runs: Path | None = None,
     steps: int | None = None,
@@ -46,8 +88,11 @@ def fit(  # noqa: PLR0913  a command line has many options
 
     Args:
         recipe: name of a file in train/recipes, or a path to a TOML file.
-        data: FER2013: the zip, the unpacked folder or the CSV.
-        weights: a torchvision ResNet-50 state dict to start from; not used where a run goes on.
+        data: FER2013 (the zip, the unpacked folder or the CSV), or one's own faces,
+            FOLDER/CLASS/*.png.
+        weights: a .safetensors of fervid's or a torchvision ResNet-50 state dict to start from; not
+            used where a run goes on.
+        name: of the run and its model; by default the recipe's.
         minutes: stop after this time; the same command goes on later.
         runs: folder of the resume files.
         steps: stop at this step.
@@ -56,15 +101,15 @@ def fit(  # noqa: PLR0913  a command line has many options
     """
     from accelerate import PartialState
 
-    from train.data import load_fer2013
+    from train.data import load_data
     from train.fit import Session
     from train.fit import fit as run
-    from train.recipe import load_recipe
 
-    plan = load_recipe(recipe)
+    found = load_data(data)
+    plan = _plan(recipe, found, name)
     folder = (runs or _runs()) / plan.name
     session = Session(folder, minutes, checkpoint_minutes * 60, workers, time.monotonic, steps)
-    state, done = run(plan, load_fer2013(data), session, weights)
+    state, done = run(plan, found.splits, session, weights)
     if not PartialState().is_main_process:
         return
     said = "finished" if done else "stopped; the same command goes on from here"
@@ -73,24 +118,34 @@ def fit(  # noqa: PLR0913  a command line has many options
 
 @app.command
 def release(
-    recipe: str, out: Path, *, data: Path, runs: Path | None = None, images: int | None = None
+    recipe: str,
+    out: Path,
+    *,
+    data: Path,
+    name: str | None = None,
+    runs: Path | None = None,
+    images: int | None = None,
 ) -> None:
     """Write a run's network as fp16 weights, with filters and temperature chosen on PublicTest.
+
+    Of one's own faces they are chosen on those that were held out.
 
     Args:
         recipe: name of a file in train/recipes, or a path to a TOML file.
         out: the .safetensors file to write.
-        data: FER2013: the zip, the unpacked folder or the CSV.
+        data: FER2013 (the zip, the unpacked folder or the CSV), or one's own faces,
+            FOLDER/CLASS/*.png.
+        name: of the run and its model; by default the recipe's.
         runs: folder of the resume files.
         images: images of PublicTest that are used; all unless given.
     """
-    from train.data import load_fer2013
-    from train.recipe import load_recipe
+    from train.data import load_data
     from train.release import release as run
 
-    plan = load_recipe(recipe)
+    found = load_data(data)
+    plan = _plan(recipe, found, name)
     resume = (runs or _runs()) / plan.name / "resume.pt"
-    run(plan, resume, load_fer2013(data), out, images)
+    run(plan, resume, found, out, images)
     written([out])
 
 
@@ -101,13 +156,14 @@ def calibrate(model: Path, out: Path, *, data: Path, images: int | None = None) 
     Args:
         model: a .safetensors file with a card.
         out: the .safetensors file to write, of the same weights.
-        data: FER2013: the zip, the unpacked folder or the CSV.
+        data: FER2013 (the zip, the unpacked folder or the CSV), or one's own faces,
+            FOLDER/CLASS/*.png.
         images: images of PublicTest that are used; all unless given.
     """
-    from train.data import load_fer2013
+    from train.data import load_data
     from train.release import calibrate as run
 
-    run(model, load_fer2013(data), out, images)
+    run(model, load_data(data).splits, out, images)
     written([out])
 
 

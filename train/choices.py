@@ -19,11 +19,13 @@ from fervid.corruptions import PAPER_LEVELS
 from fervid.filters import PAPER_CHOICE, FilterName, filter_table
 from fervid.labels import darkness
 from fervid.records import F32
-from train.calibration import Bools, fit_temperature
+from train.calibration import F64, Bools, fit_temperature
 from train.data import Split
 from train.robustness import CLEAN, DARK, NOISY, Plan, Setting, prepare, run_model
 from train.selective import COVERAGE, at_threshold, risk_coverage, threshold_for
 
+# Answers that are wrong, fewer than which say nothing: of the confidence, and of the conditions.
+FEW_WRONG, FEW_CONDITIONS = 20, 100
 CANDIDATES: tuple[FilterName, ...] = ("none", "gaussian", "median", "bilateral")
 
 
@@ -105,7 +107,7 @@ def _pooled(backend: Backend, card: ModelCard, on: Validation) -> Answers:
 
 def calibrated_card(card: ModelCard, said: Answers) -> ModelCard:
     """The card with temperature and threshold: COVERAGE of all answers reach the threshold."""
-    found = fit_temperature(said.logits, said.labels, said.eta, said.dark)
+    found = _temperature(said)
     t0, t1, t2 = (round(float(t), 4) for t in found)
     heat = np.exp(t0 + t1 * said.eta + t2 * said.dark)[:, None]
     p = softmax(said.logits / heat, 1)
@@ -117,6 +119,20 @@ def calibrated_card(card: ModelCard, said: Answers) -> ModelCard:
         f"{covered:.1%} answered, {accuracy or 0:.1%} of them right"
     )
     return card.replace(temperature=(t0, t1, t2), uncertain_below=float(least))
+
+
+def _temperature(said: Answers) -> F64:
+    """The temperature's three numbers; 0 where too few answers are wrong to tell them by."""
+    wrong = int((said.logits.argmax(1) != said.labels).sum())
+    if wrong < FEW_WRONG:
+        _say(
+            f"only {wrong} answers are wrong, too few to calibrate on: confidences stay as they are"
+        )
+        return np.zeros(3)
+    conditions = (said.eta, said.dark)
+    if wrong < FEW_CONDITIONS:
+        conditions = (np.zeros_like(said.eta), np.zeros_like(said.dark))
+    return fit_temperature(said.logits, said.labels, *conditions)
 
 
 def _say(text: str) -> None:

@@ -1,9 +1,10 @@
-"""FER2013 as arrays, from any form in which people have it: the zip, a folder, the CSV."""
+"""Labelled faces as arrays: FER2013 in all its forms, or folders of one's own."""
 
 import csv
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fervid.errors import DataError
+from train.class_folders import is_class_folders, load_class_folders
 
 # FER2013's own order of classes; also the order of the network's outputs.
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -23,6 +25,43 @@ SIZES = {"train": 28709, "public": 3589, "private": 3589}
 _BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
 
 Split = tuple[NDArray[np.uint8], NDArray[np.int64]]
+FER2013_LICENCE, OWN_LICENCE = "LicenseRef-FER2013-weights", "LicenseRef-own-data"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """What a network learns from and is chosen on.
+
+    Attributes:
+        classes: K names, in the order of the network's outputs.
+        splits: "train" and "public" (held out), of FER2013 also "private".
+        about: in words, for the card.
+        licence: SPDX expression for the weights that learn from it.
+    """
+
+    classes: tuple[str, ...]
+    splits: Mapping[str, Split]
+    about: str
+    licence: str
+
+
+def load_data(path: Path) -> Data:
+    """Read labelled faces.
+
+    Args:
+        path: FER2013 as `load_fer2013` takes it, or a folder of one's own, FOLDER/CLASS/*.jpg.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if is_class_folders(path):
+        own = load_class_folders(path)
+        seen, kept = len(own.train[1]), len(own.held_out[1])
+        about = f"{seen} pictures of {len(own.classes)} classes of one's own, {kept} held out"
+        splits = {"train": own.train, "public": own.held_out}
+        return Data(own.classes, splits, about, OWN_LICENCE)
+    about = "FER2013, 28,709 training images (Goodfellow et al. 2013)"
+    return Data(CLASSES, load_fer2013(path), about, FER2013_LICENCE)
 
 
 def load_fer2013(path: Path) -> dict[str, Split]:

@@ -21,7 +21,7 @@ from train.mixing import UNTIL, mixed, mixed_losses
 from train.mixing import share as mix_share
 from train.progress import Progress
 from train.recipe import Recipe
-from train.resume import save, start
+from train.resume import same_data, save, start
 from train.schedule import jitter, learning_rate, stage_steps
 from train.state import State, averaged, next_stage
 from train.validate import validate
@@ -231,12 +231,13 @@ def fit(
         The state, and whether the run is complete.
 
     Raises:
-        DataError: the resume file is of another recipe or number of processes, or the weights do
-            not fit.
+        DataError: the resume file is of another recipe, of other pictures or another number of
+            processes, or the weights do not fit.
     """
     with _stop_flag() as stop:
         trainer, began = Trainer(recipe, data, session), time.strftime("%H:%M:%S")
         state = start(recipe, trainer.resume, weights, trainer.share[1])
+        same_data(state, data["train"], trainer.resume)
         if trainer.main and weights is not None and trainer.resume.is_file():
             log.warning("%s is not used: the run goes on from %s", weights, trainer.resume)
         if trainer.main:

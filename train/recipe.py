@@ -11,6 +11,7 @@ from typing import Any, Literal
 from fervid.errors import ConfigError
 from fervid.network import RESNET50_BLOCKS
 from train.augment import AugmentConfig
+from train.data import CLASSES
 from train.ranges import fault
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -84,6 +85,7 @@ class Recipe:
         precision: "auto" takes bfloat16 where the hardware has it.
         pretrained: starts from weights that `--weights FILE` must name: torchvision's, or, where
             the first stage is slim, a model of fervid's that grew from such a network.
+        classes: names of the outputs; they come from the data, not from a recipe's file.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Recipe:
     mean: float = 0.5077
     std: float = 0.2551
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    classes: tuple[str, ...] = field(default=CLASSES, repr=False)
 
     def at(self, stage: int) -> "Recipe":
         """The recipe as it applies in one of its stages."""
@@ -159,7 +162,7 @@ def _stage(part: dict[str, Any], augment: Mapping[str, Any], path: Path) -> Stag
 
 
 def _build(kind: type, table: Mapping[str, Any], path: Path) -> Any:
-    names = [f.name for f in dataclasses.fields(kind)]
+    names = [f.name for f in dataclasses.fields(kind) if f.repr]
     for key in table:
         if key not in names:
             near = difflib.get_close_matches(key, names, 1)

@@ -14,7 +14,7 @@ from fervid.checkpoint import load_model, save_model
 from fervid.errors import DataError
 from fervid.network import RESNET50_BLOCKS, ExpressionNet
 from train.choices import Validation, chosen_card
-from train.data import CLASSES, Split
+from train.data import Data, Split
 from train.recipe import Recipe
 from train.resume import start
 from train.slim import SlimNet, embed
@@ -22,20 +22,17 @@ from train.state import averaged, build
 from train.thumbnails import choose
 from train.validate import SETTINGS as WATCHED
 
-DATA = "FER2013, 28,709 training images (Goodfellow et al. 2013)"
 
-
-def release(
-    recipe: Recipe, resume: Path, data: Mapping[str, Split], out: Path, n: int | None
-) -> ModelCard:
+def release(recipe: Recipe, resume: Path, data: Data, out: Path, n: int | None) -> ModelCard:
     """Write a run's averaged network with everything that it must be used with.
 
     Args:
         recipe: of the run.
         resume: the run's resume file.
-        data: as `load_fer2013` returns it; only PublicTest is looked at.
+        data: what it learnt from; only what was held out is looked at.
         out: the .safetensors file to write.
-        n: images of PublicTest that choose filters, temperature and threshold; None for all.
+        n: held-out images (of FER2013 PublicTest) that choose filters, temperature and threshold;
+            None for all.
 
     Returns:
         The card.
@@ -51,8 +48,8 @@ def release(
         net = grown(net, recipe, state.stage)
     last = state.history[-1] if state.history else {}
     metrics = {f"public_{name}": round(last[name], 4) for name, _ in WATCHED if name in last}
-    card = _card(recipe, state.stage).replace(metrics=metrics)
-    return _write(net, card, data["public"], out, n, recipe.seed)
+    card = _card(recipe, state.stage, data, state.licence).replace(metrics=metrics)
+    return _write(net, card, data.splits["public"], out, n, recipe.seed)
 
 
 def calibrate(
@@ -102,11 +99,13 @@ def grown(slim: SlimNet, recipe: Recipe, stage: int) -> ExpressionNet:
     return net
 
 
-def _card(recipe: Recipe, stage: int) -> ModelCard:
+def _card(recipe: Recipe, stage: int, data: Data, before: str) -> ModelCard:
+    """What is known of the network; `before` is the licence of the weights that it started from."""
     shape = recipe.stages[stage]
+    licences = dict.fromkeys(filter(None, (data.licence, *before.split(" AND "))))
     return ModelCard(
         name=recipe.name,
-        classes=CLASSES,
+        classes=recipe.classes,
         input_px=shape.px,
         stem=recipe.stem,
         last_stride=shape.last_stride,
@@ -114,5 +113,6 @@ def _card(recipe: Recipe, stage: int) -> ModelCard:
         mean=recipe.mean,
         std=recipe.std,
         recipe=recipe.to_text(),
-        data=DATA,
+        data=data.about,
+        licence=" AND ".join(licences),
     )

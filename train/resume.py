@@ -1,15 +1,19 @@
 """Where a training run starts: its resume file, given weights, or nothing."""
 
 import copy
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from fervid.checkpoint import load_model
 from fervid.errors import DataError
 from fervid.network import load_torchvision
+from train.data import CLASSES, Split
+from train.outputs import rename_outputs
 from train.recipe import Recipe
 from train.slim import SlimNet, read_back
 from train.state import Network, State, build, make_ema, make_optimizer
@@ -26,6 +30,9 @@ def save(state: State, path: Path, recipe: Recipe, processes: int = 1) -> None:
         "history": state.history,
         "recipe": recipe.to_text(),
         "processes": processes,
+        "classes": list(recipe.classes),
+        "licence": state.licence,
+        "data": state.data,
     }
     if state.teacher is not None:
         content |= {"teacher": state.teacher.state_dict(), "taught_from": state.taught_from}
@@ -52,9 +59,9 @@ def start(
     """
     if resume.is_file():
         return _resumed(recipe, resume, processes)
-    net = build(recipe, recipe.stages[0])
+    net, licence = build(recipe, recipe.stages[0]), ""
     if weights is not None:
-        load_weights(net, weights)
+        licence = load_weights(net, weights, recipe.classes)
     elif recipe.pretrained:
         what = (
             "those of a network trained before it; give --weights FILE, a .safetensors of "
@@ -63,7 +70,7 @@ def start(
             else "ImageNet weights; give --weights FILE, a torchvision ResNet-50 state dict"
         )
         raise DataError(f"The recipe {recipe.name} starts from {what}.")
-    state = State(net, make_ema(net, recipe), make_optimizer(net, recipe))
+    state = State(net, make_ema(net, recipe), make_optimizer(net, recipe), licence=licence)
     if recipe.stages[0].teacher != "average":
         state.teacher = copy.deepcopy(net).eval()
     return state
@@ -80,6 +87,7 @@ def _resumed(recipe: Recipe, resume: Path, processes: int | None) -> State:
         state.optimizer.load_state_dict(content["optimizer"])
         state.stage, state.step = content["stage"], content["step"]
         state.history = content["history"]
+        state.licence, state.data = content.get("licence", ""), content.get("data", "")
         if "teacher" in content:
             state.taught_from = content["taught_from"]
             state.teacher = build(recipe, recipe.stages[state.taught_from]).eval()
@@ -101,6 +109,12 @@ def _same_run(
             f"{resume} is of a recipe {recipe.name} with other values; give this one another name "
             "or another --runs folder."
         )
+    known = tuple(content.get("classes", CLASSES))
+    if known != recipe.classes:
+        raise DataError(
+            f"{resume} is of the classes {', '.join(known)}, and the data have "
+            f"{', '.join(recipe.classes)}; give the run another --name."
+        )
     before = content.get("processes", processes)
     if processes is not None and before != processes:
         raise DataError(
@@ -109,10 +123,29 @@ def _same_run(
         )
 
 
-def load_weights(net: Network, path: Path) -> None:
+def same_data(state: State, train: Split, resume: Path) -> None:
+    """Note the training pictures, or refuse others than those that a run began with.
+
+    Raises:
+        DataError: they are others; pictures were added, taken away or changed.
+    """
+    found = hashlib.sha256(np.ascontiguousarray(train[0]).tobytes())
+    found.update(train[1].tobytes())
+    if state.data not in ("", found.hexdigest()):
+        raise DataError(
+            f"{resume} began with other training pictures; train them anew under another --name."
+        )
+    state.data = found.hexdigest()
+
+
+def load_weights(net: Network, path: Path, classes: Sequence[str] = CLASSES) -> str:
     """Start from a model of fervid's (.safetensors) or from torchvision's state dict (.pth).
 
-    A slim network is read back from a model that grew from one (`train.slim.read_back`).
+    A slim network is read back from a model that grew from one (`train.slim.read_back`). Of other
+    classes than the model's, those that it knows keep their outputs.
+
+    Returns:
+        The licence that the model's card names; "" of a state dict.
 
     Raises:
         DataError: it does not fit the recipe's first stage.
@@ -125,18 +158,21 @@ def load_weights(net: Network, path: Path) -> None:
                 "from one, as `python -m train release` writes it."
             )
         try:
-            read_back(load_model(path)[0], net)
+            old, card = load_model(path)
+            rename_outputs(old, card.classes, classes)
+            read_back(old, net)
         except RuntimeError as error:
             raise DataError(
                 f"{path} did not grow from a slim network ({_one_line(error)}); give the "
                 ".safetensors of one that did, as `python -m train release` writes it."
             ) from error
-        return
+        return card.licence
     try:
         if path.suffix == ".safetensors":
-            old, _ = load_model(path)
+            old, card = load_model(path)
+            rename_outputs(old, card.classes, classes)
             net.load_state_dict(old.state_dict())
-            return
+            return card.licence
         state = _loaded(path)
         if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
             raise DataError(f"{path} holds no state dict; give torchvision's of a ResNet-50.")
@@ -146,6 +182,7 @@ def load_weights(net: Network, path: Path) -> None:
             f"{path} does not fit the recipe's first stage ({_one_line(error)}); give "
             "torchvision's state dict of a ResNet-50."
         ) from error
+    return ""
 
 
 def _loaded(path: Path) -> Any:

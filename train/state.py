@@ -10,7 +10,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fervid.errors import DataError
 from fervid.network import ExpressionNet
-from train.data import CLASSES
 from train.recipe import Recipe, Stage
 from train.slim import SlimNet, embed
 
@@ -22,6 +21,8 @@ class State:
     """What a run remembers, and what its resume file holds (train/resume.py).
 
     `teacher` is the fixed one, from the first stage that has one on, and `taught_from` that stage.
+    `licence` is that of the weights that the run started from, "" where it started from none;
+    `data` is the hash of the training pictures, "" where none was noted.
     """
 
     net: Network
@@ -32,6 +33,8 @@ class State:
     history: list[dict[str, float]] = field(default_factory=list)
     teacher: Network | None = None
     taught_from: int = 0
+    licence: str = ""
+    data: str = ""
 
 
 def build(recipe: Recipe, stage: Stage) -> Network:
@@ -39,7 +42,7 @@ def build(recipe: Recipe, stage: Stage) -> Network:
     torch.manual_seed(recipe.seed)
     if stage.slim:
         slim = SlimNet(
-            len(CLASSES),
+            len(recipe.classes),
             blocks=stage.blocks,
             last_stride=stage.last_stride,
             mean=recipe.mean,
@@ -50,7 +53,7 @@ def build(recipe: Recipe, stage: Stage) -> Network:
         )
         return slim.to(memory_format=torch.channels_last)
     net = ExpressionNet(
-        len(CLASSES),
+        len(recipe.classes),
         stem=recipe.stem,
         last_stride=stage.last_stride,
         last_dilation=stage.last_dilation,
@@ -121,6 +124,7 @@ def next_stage(state: State, recipe: Recipe, images: Tensor) -> State:
     ema.n_averaged.fill_(1)
     fresh = State(net, ema, make_optimizer(net, recipe), number, state.step, state.history)
     fresh.teacher, fresh.taught_from = state.teacher, state.taught_from
+    fresh.licence, fresh.data = state.licence, state.data
     if fresh.teacher is None and stage.teacher != "average":
         fresh.teacher, fresh.taught_from = copy.deepcopy(net).eval(), number
     return fresh

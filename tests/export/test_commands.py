@@ -9,11 +9,11 @@ import pytest
 from export import __main__ as program
 from export import graph, parity, pictures
 from fervid import corruptions
-from fervid.card import ModelCard
 from fervid.errors import ConfigError, ExportError
 from tests.backends import FakeBackend
+from train.data import Data
 
-CARD = ModelCard(name="t", classes=tuple("abcdefg"), input_px=48, eta_max=0.07)
+CARD = FakeBackend().card.replace(eta_max=0.07)
 
 
 @pytest.fixture
@@ -23,7 +23,8 @@ def faces(monkeypatch):
     small = rng.integers(60, 200, (60, 6, 6)).astype(np.uint8)
     images = np.stack([cv2.resize(s, (48, 48), interpolation=cv2.INTER_CUBIC) for s in small])
     split = images, rng.integers(0, 7, 60)
-    monkeypatch.setattr(pictures, "load_fer2013", lambda _: {"train": split, "public": split})
+    data = Data(CARD.classes, {"train": split, "public": split}, "", "")
+    monkeypatch.setattr(pictures, "load_data", lambda _: data)
     return split
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fervid.draw import CLASS_COLOURS, FAINT, draw
+from fervid.draw import CLASS_COLOURS, FAINT, TRACK, draw
 from fervid.records import Faces, FrameResult, Noise, Timings
 
 CLASSES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -125,3 +125,18 @@ def test_faces_anywhere_never_fail(places, h, w):
     rows = [(x, y, x + s, y + s) for x, y, s in places]
     heat = np.random.default_rng(0).random((len(rows), 6, 6)).astype(np.float32)
     assert draw(frame(h, w), result(rows, heat=heat, uncertain=(0,))).shape == (h, w, 3)
+
+
+def bars(classes):
+    """Columns of the bars of one face whose classes have these names: the first and how many."""
+    shown = replace(result([(60, 100, 160, 200)]), classes=classes, labels=classes[:1])
+    columns = np.flatnonzero((draw(frame(), shown) == TRACK).all(2).sum(0) > 20)
+    return columns[0], len(columns)
+
+
+def test_bars_begin_behind_the_longest_name():
+    usual, wide = bars(CLASSES)
+    begin, long = bars((*CLASSES[:6], "astonished and amused"))
+    assert begin > usual + 50
+    assert long == wide
+    assert bars((*CLASSES[:6], "x")) == (usual, wide)
