@@ -19,7 +19,8 @@ _NAMES = {
     "card": ("ModelCard",),
     "config": (
         *("RunConfig", "ExplainConfig", "FaceConfig", "FilterConfig", "LabelConfig"),
-        *("ModelConfig", "OutputConfig", "ReadConfig", "ThreadConfig", "WindowConfig"),
+        *("ModelConfig", "OutputConfig", "ReadConfig", "SegmentConfig", "ThreadConfig"),
+        "WindowConfig",
     ),
     "crops": ("crop_faces",),
     "draw": ("annotate",),  # called draw there, a name that is the module's here
@@ -62,6 +63,7 @@ __all__ = [
     "Pipeline",
     "ReadConfig",
     "RunConfig",
+    "SegmentConfig",
     "Sink",
     "SinkError",
     "Source",
@@ -98,6 +100,7 @@ if TYPE_CHECKING:  # the same for type checkers and editors; a test compares the
         OutputConfig,
         ReadConfig,
         RunConfig,
+        SegmentConfig,
         ThreadConfig,
         WindowConfig,
     )

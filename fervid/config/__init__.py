@@ -28,6 +28,7 @@ from fervid.config.analysis import (
 from fervid.config.credentials import without_credentials
 from fervid.config.outputs import STDOUT, Anonymize, OutputConfig, refuse_existing
 from fervid.config.reading import STDIN, ReadConfig, Roi, RtspTransport, WindowConfig
+from fervid.config.segments import SegmentConfig
 from fervid.config.source import SourceConfig
 from fervid.config.threads import ThreadConfig
 from fervid.errors import ConfigError
@@ -51,6 +52,7 @@ __all__ = [
     "Roi",
     "RtspTransport",
     "RunConfig",
+    "SegmentConfig",
     "SourceConfig",
     "ThreadConfig",
     "WindowConfig",
@@ -71,6 +73,7 @@ class RunConfig:
         read: How sources are read.
         window: What is shown beside the terminal.
         output: What is written.
+        segments: How it is cut into segments.
         filter: How noise is filtered.
         model: The expression network.
         faces: Which faces are looked for.
@@ -87,6 +90,7 @@ class RunConfig:
     read: ReadConfig = field(default_factory=ReadConfig, kw_only=True)
     window: WindowConfig = field(default_factory=WindowConfig, kw_only=True)
     output: OutputConfig = field(default_factory=OutputConfig, kw_only=True)
+    segments: SegmentConfig = field(default_factory=SegmentConfig, kw_only=True)
     filter: FilterConfig = field(default_factory=FilterConfig, kw_only=True)
     model: ModelConfig = field(default_factory=ModelConfig, kw_only=True)
     faces: FaceConfig = field(default_factory=FaceConfig, kw_only=True)
