@@ -23,6 +23,7 @@ from fervid.config import (
     OutputConfig,
     ReadConfig,
     RunConfig,
+    SegmentConfig,
     ThreadConfig,
     WindowConfig,
     refuse_existing,
@@ -31,7 +32,7 @@ from fervid.config import (
 from fervid.errors import ConfigError
 
 SECTIONS = (
-    *(ReadConfig, WindowConfig, OutputConfig),
+    *(ReadConfig, WindowConfig, OutputConfig, SegmentConfig),
     *(FilterConfig, FaceConfig, LabelConfig, ExplainConfig, ModelConfig, ThreadConfig),
 )
 
