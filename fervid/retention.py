@@ -58,10 +58,12 @@ class Retention:
             self.enforce()
 
     def enforce(self) -> None:
-        """Remove what has to go."""
+        """Remove what has to go; nothing is done where another thread is about it already."""
         if self._keep is None and self._max_bytes is None:
             return
-        with self._lock:
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             self._looked_s = self._clock()
             found = self._found()
             if self._keep is not None:
@@ -69,6 +71,8 @@ class Retention:
                 found = [s for s in found if s.latest >= oldest or not self._remove(s)]
             if self._max_bytes is not None:
                 self._shrink(found, self._max_bytes)
+        finally:
+            self._lock.release()
 
     def _found(self) -> list[Segment]:
         """All segments, the oldest first; of those that have ended, each is read once."""

@@ -180,10 +180,9 @@ class Segments:
         self.close()
         self._part = None
         self._complete(part, None)
-        self._retention.enforce()
 
     def _complete(self, part: _Part, error: str | None) -> None:
-        """Write the summary and the report of a segment, and that it has ended."""
+        """Write the summary and the report of a segment, and that it has ended; old ones go."""
         figures = {**part.stats.summary(), "damaged": None, "error": error}
         summary = summary_record(part.header, figures)
         folder = part.segment.folder
@@ -191,6 +190,7 @@ class Segments:
             write_summary(folder / SUMMARY, summary)
             write_report(folder / REPORT, part.observer, summary)
             write_manifest(replace(part.segment, ended=self._now()))
+            self._retention.enforce()  # before its lock goes: the newest one stays
         finally:
             part.lock.close()
 

@@ -184,6 +184,7 @@ def test_live_segments_are_cut_at_the_wall_clock_and_old_ones_removed(tmp_path):
         (place,) = _places(out, process)
         until(lambda: segments(place), process)
         first = segments(place)[0]
+        until((first / "segment.json").exists, process)
         (first / "mine.txt").write_text("mine")
         (place / "20200101T000000.000Z").mkdir()
         until(lambda: not (first / "segment.json").exists(), process)

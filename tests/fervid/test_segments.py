@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -32,6 +34,7 @@ from fervid.segment_folder import (
 from fervid.segments import Segments, next_boundary
 from fervid.sinks.jsonl import read_journal
 from fervid.writing import RunOutputs
+from tests.places import ROOT
 from tests.results import face, header, put, result
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -202,6 +205,19 @@ def test_a_file_that_is_taken_away_stops_the_run(tmp_path):
     with pytest.raises(SinkError, match=r"faces\.jsonl was deleted or moved while it was written"):
         put(sink, result(1))
     finish(sink)
+
+
+def test_the_end_of_a_run_keeps_to_the_limit_too_and_the_newest_segment(tmp_path):
+    place, clock = tmp_path / "clip", Clock()
+    retention = Retention([place], SegmentConfig(segment="1s", max_disk="1kB"), clock)
+    sink = cutter(place, now=clock, retention=retention)
+    for n in range(30):
+        put(sink, result(n, face()))
+    assert len(folders(place)) == 2  # the first one is protected while it is completed
+    finish(sink)
+    (last,) = folders(place)
+    assert last.endswith("_00h00m01s")
+    assert size_of(read_segment(place / last)) > 1000
 
 
 def test_the_whole_run_opens_nothing_but_segments(tmp_path):
@@ -417,3 +433,24 @@ def test_pictures_are_wanted_only_where_they_may_be_written(tmp_path):
     finish(sink)
     (folder,) = (tmp_path / "a").iterdir()
     assert "annotated.mp4" not in folders(folder)
+
+
+def test_nothing_is_imported_at_a_cut(tmp_path):
+    """An import in the middle of a live source costs its pictures."""
+    code = f"""
+import sys
+from pathlib import Path
+import fervid.sinks.video
+from tests.fervid.test_segments import cutter, face, put, result
+sink = cutter(Path({str(tmp_path)!r}) / "clip")
+put(sink, result(0, face()))
+before = set(sys.modules)
+for n in range(1, 30):
+    put(sink, result(n, face()))
+late = {{name.split(".")[0] for name in set(sys.modules) - before}}
+print(sorted(late - {{"importlib"}}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
