@@ -211,6 +211,8 @@ def _look_for_pictures(target: Target, output: OutputConfig) -> None:
     left = [crops] if old_crops else []
     if not output.images and probe.exists(target.folder / VIDEO):
         left.append(target.folder / VIDEO)
+    if not output.images and target.segmented and any(target.folder.glob(f"*/{VIDEO}")):
+        left.append(target.folder)
     for path in left:
         _log.warning("%s is of an earlier run, shows faces, and is left as it is", path)
 

@@ -240,6 +240,18 @@ def test_the_whole_run_opens_nothing_but_segments(tmp_path):
     assert folders(tmp_path) == ["a"]
 
 
+def test_no_images_tells_of_segments_that_show_faces(tmp_path, caplog):
+    output = OutputConfig(out=tmp_path, images=False)
+    config = RunConfig(("a.mp4",), output=output, segments=SegmentConfig(segment="1s"))
+    plan(config, config.sources)
+    made = segment(tmp_path / "a", 60)
+    plan(config, config.sources)
+    assert caplog.text == ""
+    (made.folder / "annotated.mp4").touch()
+    plan(config, config.sources)
+    assert f"{tmp_path / 'a'} is of an earlier run, shows faces, and is left" in caplog.text
+
+
 def segment(place, age_s, size=1000, *, ended=True):
     """A segment that an earlier run wrote."""
     made = make_segment(place, NOON - timedelta(seconds=age_s))
