@@ -12,7 +12,7 @@ from fervid import probe
 from fervid.clips import Row, clip_row, is_foreign, read_clips, write_clips
 from fervid.errors import ConfigError
 from fervid.folders import RESERVED
-from fervid.outputs import SUMMARY, TABLE
+from fervid.outputs import SEGMENT, SUMMARY, TABLE
 
 ALL, CLIPS, MANIFEST = RESERVED
 
@@ -42,8 +42,9 @@ def known_folders(out: Path) -> list[str]:
 
 
 def found_folders(out: Path) -> list[str]:
-    """The clips' folders that there are below `out`: those with a table or a summary."""
+    """The clips' folders below `out`: those with a table or a summary; segments are no clips."""
     found = {p.parent for name in (TABLE, SUMMARY) for p in out.rglob(name)}
+    found = {folder for folder in found if not probe.exists(folder / SEGMENT)}
     return sorted(folder.relative_to(out).as_posix() for folder in found)
 
 

@@ -57,6 +57,11 @@ class FolderLock:
             return
         self._number = number
 
+    @property
+    def held(self) -> bool:
+        """Whether this object has the lock; false where the system has none."""
+        return self._number is not None
+
     def close(self) -> None:
         """Let others in; closing twice is harmless."""
         number, self._number = self._number, None

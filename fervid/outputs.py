@@ -20,6 +20,7 @@ from fervid.sinks.text import write_whole
 
 JOURNAL, TABLE, SUMMARY, CROPS = "faces.jsonl", "faces.parquet", "summary.json", "crops"
 VIDEO, SUBTITLES, REPORT = "annotated.mp4", "faces.srt", "report.html"
+SEGMENT = "segment.json"  # the manifest of a segment, in its folder
 IN_FOLDER = (VIDEO, JOURNAL, TABLE, SUMMARY, SUBTITLES, REPORT)
 SHARED = ("jsonl", "csv", "parquet")  # files that rows of several sources may go to
 EVENTS = "events"  # the sink whose file `watch.hub` writes to
@@ -40,6 +41,7 @@ class Target:
         shared: outputs that all sources of the run write to.
         folder: of this source, below `--out`.
         renewed: an earlier attempt may have left files there, which are removed first.
+        segmented: its folder gets a folder for each segment, and no file of its own.
     """
 
     source: str
@@ -47,16 +49,17 @@ class Target:
     shared: tuple[Output, ...] = ()
     folder: Path | None = None
     renewed: bool = False
+    segmented: bool = False
 
     @property
     def summary(self) -> Path | None:
         """The file with the figures of the whole run over this source."""
-        return None if self.folder is None else self.folder / SUMMARY
+        return self._file(SUMMARY)
 
     @property
     def report(self) -> Path | None:
         """The page that shows the whole run over this source."""
-        return None if self.folder is None else self.folder / REPORT
+        return self._file(REPORT)
 
     @property
     def label(self) -> str:
@@ -67,6 +70,9 @@ class Target:
         """Every file that is this source's alone; of the crops, which are many, none."""
         paths = [path for kind, path in self.sinks if path is not None and kind != "crops"]
         return paths + [path for path in (self.summary, self.report) if path is not None]
+
+    def _file(self, name: str) -> Path | None:
+        return None if self.folder is None or self.segmented else self.folder / name
 
 
 def plan(
@@ -95,8 +101,16 @@ def plan(
         targets = [Target(source, own, shared) for source in sources]
     else:
         folders = [output.out / name for name in folder_names(sources, kept)]
+        cut = config.segments.segment is not None
         targets = [
-            Target(source, (*own, *_in_folder(output, folder)), shared, folder, source in kept)
+            Target(
+                source,
+                own if cut else (*own, *in_folder(output, folder)),
+                shared,
+                folder,
+                renewed=source in kept,
+                segmented=cut,
+            )
             for source, folder in zip(sources, folders, strict=True)
         ]
     _refuse_clashes(targets)
@@ -125,8 +139,8 @@ def _events(config: RunConfig) -> Iterable[Output]:
         yield EVENTS, None if path == STDOUT else path
 
 
-def _in_folder(output: OutputConfig, folder: Path) -> Iterable[Output]:
-    """What goes into the folder of a source."""
+def in_folder(output: OutputConfig, folder: Path) -> Iterable[Output]:
+    """What goes into the folder of a source, or of a segment of it."""
     if output.images:
         yield "video", folder / VIDEO
     yield "jsonl", folder / JOURNAL
@@ -205,6 +219,8 @@ def _look_for_pictures(target: Target, output: OutputConfig) -> None:
     left = [crops] if old_crops else []
     if not output.images and probe.exists(target.folder / VIDEO):
         left.append(target.folder / VIDEO)
+    if not output.images and target.segmented and any(target.folder.glob(f"*/{VIDEO}")):
+        left.append(target.folder)
     for path in left:
         _log.warning("%s is of an earlier run, shows faces, and is left as it is", path)
 

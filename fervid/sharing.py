@@ -42,6 +42,13 @@ def refuse_unfit(
         ConfigError: so it is.
     """
     key = _asked(config)
+    if config.segments.segment is not None and config.output.out is None:
+        raise ConfigError("--segment needs a folder; add --out DIR.", "segment")
+    if config.segments.segment is not None and key is not None:
+        raise ConfigError(
+            f"--segment cuts what one process writes from its start; drop --segment or --{key}.",
+            "segment",
+        )
     if key is None:
         return
     _refuse_watched(config, key)

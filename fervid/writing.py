@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -19,9 +18,12 @@ from fervid.config import STDOUT, RunConfig
 from fervid.console import say
 from fervid.errors import ReaderGone, SinkError
 from fervid.interrupt import held_interrupt
+from fervid.opened import close_sinks, make_folder, make_sink, open_sink, refuse_gone
 from fervid.outputs import EVENTS, Output, Target, write_summary
 from fervid.report import Observer, write_report
-from fervid.sinks import SINKS, RunHeader, Sink
+from fervid.retention import Retention
+from fervid.segments import Segments
+from fervid.sinks import RunHeader, Sink
 from fervid.sinks.text import TextOutput, sink_error
 from fervid.watch.hub import Watch
 
@@ -51,6 +53,8 @@ class RunOutputs:
         self._out = config.output.out
         if self._out is not None and not self._several and not probe.exists(self._out / CLIPS):
             self._out = None  # one clip by itself needs no table of clips
+        if config.segments.segment is not None:
+            self._out = None  # what comes and goes belongs in no table
         if self._out is not None:
             refuse_foreign(self._out)
         self._more = {"video": {"threads": config.cores.encode_threads}}
@@ -58,6 +62,9 @@ class RunOutputs:
         self._shared: dict[Output, Any] = {}
         self._observers: dict[str, Observer] = {}
         self._watch: Watch | None = None
+        self._segments: dict[str, Segments] = {}
+        places = [t.folder for t in targets if t.segmented and t.folder is not None]
+        self._retention = Retention(places, config.segments)
         self._lock = threading.RLock()
 
     def __enter__(self) -> Self:
@@ -110,7 +117,7 @@ class RunOutputs:
         try:
             # One after the other into the list: those before one that fails have to be closed.
             for kind, path in target.sinks:
-                opened.append(_open(kind, path, header, **self._more.get(kind, {})))
+                opened.append(open_sink(kind, path, header, **self._more.get(kind, {})))
             for output in target.shared:
                 if output[0] != EVENTS:
                     opened.append(self._join(output, header))  # noqa: PERF401
@@ -118,14 +125,16 @@ class RunOutputs:
                 opened.append(self._observe(target, target.report, header))
             if self._watch is not None:
                 opened += self._watch.sinks(target.source, header, damaged)
+            if target.segmented and target.folder is not None:
+                opened.append(self._cut(target, target.folder, header))
             yield opened
             self.refuse_gone(target)
         except BaseException:
             with held_interrupt():
-                _close(opened, quiet=True)
+                close_sinks(opened, quiet=True)
             raise
         with held_interrupt():
-            _close(opened, quiet=False)
+            close_sinks(opened, quiet=False)
 
     def refuse_gone(self, target: Target) -> None:
         """Stop where a file that is being written was deleted or moved: what follows would be lost.
@@ -133,13 +142,7 @@ class RunOutputs:
         Raises:
             SinkError: so it is.
         """
-        for kind, path in (*target.sinks, *target.shared):
-            if path is not None and kind != "crops" and not probe.exists(path):
-                raise SinkError(
-                    f"{path} was deleted or moved while it was written; leave the results alone "
-                    "until the end, and start again.",
-                    str(path),
-                )
+        refuse_gone((*target.sinks, *target.shared))
 
     def add(self, target: Target, summary: Mapping[str, Any]) -> None:
         """Take the figures of a source that has ended, well or not; write its summary and report.
@@ -152,6 +155,8 @@ class RunOutputs:
             SinkError: one cannot be written.
         """
         self._put(target, clip_row(self.name(target), summary))
+        if segments := self._segments.pop(target.source, None):
+            segments.conclude(summary["error"])
         # Without its folder no output could be opened, and that is the error to tell.
         if target.summary is not None and probe.is_folder(target.summary.parent):
             write_summary(target.summary, summary)
@@ -244,18 +249,24 @@ class RunOutputs:
         self._observers[target.source] = observer
         return observer
 
+    def _cut(self, target: Target, folder: Path, header: RunHeader) -> Segments:
+        """What cuts the outputs of a source into segments."""
+        made = Segments(folder, header, self._config, self._retention, self._more)
+        self._segments[target.source] = made
+        return made
+
     def _join(self, output: Output, header: RunHeader) -> Sink:
         """A sink of this source that writes to an output of all."""
         kind, path = output
         with self._lock:
             if output not in self._shared:
                 self._shared[output] = self._begin(kind, path, header)
-            return _make(kind, path, header, shared=self._shared[output])
+            return make_sink(kind, path, header, shared=self._shared[output])
 
     def _begin(self, kind: str, path: Path | None, header: RunHeader | None) -> Any:
         if path is None:
             return TextOutput(None, self._stdout)
-        _make_folder(path)
+        make_folder(path.parent)
         if header is None or kind != "parquet":
             return TextOutput(path)
         from fervid.sinks.parquet import ParquetTable
@@ -285,38 +296,3 @@ class RunOutputs:
         if self._several and self._rows and not self._config.quiet:
             rows = [self._rows[t.source] for t in self._targets if t.source in self._rows]
             self._stderr.print(render(rows))
-
-
-def _make(kind: str, path: Path | None, header: RunHeader, **more: Any) -> Sink:
-    module, _, name = SINKS[kind].partition(":")
-    make: Any = getattr(import_module(module), name)
-    sink: Sink = make(path, header, **more)
-    return sink
-
-
-def _open(kind: str, path: Path | None, header: RunHeader, **more: Any) -> Sink:
-    if path is not None:
-        _make_folder(path)
-    return _make(kind, path, header, **more)
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(
-            f"The folder {path.parent} cannot be made ({error.strerror}); choose another.",
-            str(path),
-        ) from error
-
-
-def _close(sinks: Sequence[Sink], *, quiet: bool) -> None:
-    """Close every sink; the first error is raised unless another one is under way."""
-    errors: list[SinkError] = []
-    for sink in sinks:
-        try:
-            sink.close()
-        except SinkError as error:
-            errors.append(error)
-    if errors and not quiet:
-        raise errors[0]

@@ -50,6 +50,7 @@ LAYERS = {
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
         *("durable", "lock", "manifest", "watch", "intervals", "elan"),
+        *("opened", "segment_folder", "retention", "segments"),
     ),
     5: (
         *("session", "lane", "rounds", "task", "resume", "sharing", "worker_process", "workers"),

@@ -28,6 +28,7 @@ from fervid.config.analysis import (
 from fervid.config.credentials import without_credentials
 from fervid.config.outputs import STDOUT, Anonymize, OutputConfig, refuse_existing
 from fervid.config.reading import STDIN, ReadConfig, Roi, RtspTransport, WindowConfig
+from fervid.config.segments import SegmentConfig
 from fervid.config.source import SourceConfig
 from fervid.config.threads import ThreadConfig
 from fervid.config.watching import WatchConfig
@@ -52,6 +53,7 @@ __all__ = [
     "Roi",
     "RtspTransport",
     "RunConfig",
+    "SegmentConfig",
     "SourceConfig",
     "ThreadConfig",
     "WatchConfig",
@@ -74,6 +76,7 @@ class RunConfig:
         window: What is shown beside the terminal.
         output: What is written.
         watch: Who is told while it goes on.
+        segments: How it is cut into segments.
         filter: How noise is filtered.
         model: The expression network.
         faces: Which faces are looked for.
@@ -91,6 +94,7 @@ class RunConfig:
     window: WindowConfig = field(default_factory=WindowConfig, kw_only=True)
     output: OutputConfig = field(default_factory=OutputConfig, kw_only=True)
     watch: WatchConfig = field(default_factory=WatchConfig, kw_only=True)
+    segments: SegmentConfig = field(default_factory=SegmentConfig, kw_only=True)
     filter: FilterConfig = field(default_factory=FilterConfig, kw_only=True)
     model: ModelConfig = field(default_factory=ModelConfig, kw_only=True)
     faces: FaceConfig = field(default_factory=FaceConfig, kw_only=True)

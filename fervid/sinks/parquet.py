@@ -128,6 +128,9 @@ class ParquetTable:
             self._writer: Any = pq.ParquetWriter(
                 self._file, self._schema, compression="zstd", store_schema=False
             )
+            # Arrow looks for pandas when it first meets a list, which takes a second: now, and not
+            # when the first rows are written, where a live source would lose its pictures.
+            as_arrow([], self._schema)
         except (OSError, pa.ArrowException) as error:
             self._release()
             raise sink_error(path, error) from error

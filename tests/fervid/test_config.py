@@ -23,6 +23,7 @@ from fervid.config import (
     OutputConfig,
     ReadConfig,
     RunConfig,
+    SegmentConfig,
     ThreadConfig,
     WatchConfig,
     WindowConfig,
@@ -32,7 +33,7 @@ from fervid.config import (
 from fervid.errors import ConfigError
 
 SECTIONS = (
-    *(ReadConfig, WindowConfig, OutputConfig),
+    *(ReadConfig, WindowConfig, OutputConfig, SegmentConfig),
     *(FilterConfig, FaceConfig, LabelConfig, ExplainConfig, ModelConfig, ThreadConfig),
     WatchConfig,
 )

@@ -50,6 +50,48 @@ ARCHIVES = (
         "-o r --jobs 2 --ray auto",
         r"^--jobs shares the files out among processes and --ray among machines",
     ),
+    option(
+        "segment-nowhere",
+        "segments without a folder",
+        "--segment 10m",
+        r"^--segment needs a folder; add --out DIR",
+    ),
+    option(
+        "segment-unit",
+        "a length of time without its unit",
+        "-o r --segment 10",
+        r"^--segment must be a length of time with its unit, like 90s, 10m, 1h30m or 7d, not '10'",
+    ),
+    option(
+        "segment-short",
+        "segments that are too short",
+        "-o r --segment 0.1s",
+        r"^--segment must be at least 1s, not 0\.1s",
+    ),
+    option(
+        "segment-keep",
+        "keeping less than a segment",
+        "-o r --segment 10m --keep 1m",
+        r"^--keep 1m is shorter than a segment of 10m; make it longer",
+    ),
+    option(
+        "keep-nothing",
+        "keeping segments that are not cut",
+        "-o r --keep 7d",
+        r"^--keep removes segments, and there are none; add --segment 10m",
+    ),
+    option(
+        "max-disk-unit",
+        "a size without its unit",
+        "-o r --segment 10m --max-disk 20",
+        r"^--max-disk must be a size with its unit, like 500MB, 20GB or 1\.5TB, not '20'",
+    ),
+    option(
+        "segment-jobs",
+        "segments and processes",
+        "-o r --segment 10m --jobs 2",
+        r"^--segment cuts what one process writes from its start; drop --segment or --jobs",
+    ),
     option("ray-empty", "no address", '-o r --ray ""', r"^--ray is empty; give host:port"),
     Mistake(
         "jobs-model",
