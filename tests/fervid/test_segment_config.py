@@ -109,6 +109,7 @@ def test_a_configuration_file_holds_them(tmp_path):
     assert load_config(path) == config
     path.write_text('[segments]\nsegment = "10m"\nkeep = 7\n')
     with pytest.raises(
-        ConfigError, match=r"^keep in \[segments\] of .* must be text in quotes, not 7"
+        ConfigError,
+        match=r"^keep in \[segments\] of .* must be a length of time with its unit, .*, not '7'",
     ):
         load_config(path)
