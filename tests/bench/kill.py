@@ -30,7 +30,7 @@ from train.options import RESULTS
 from train.results import write_results
 from train.tables import Table, figure
 
-REPEATS = 40  # of the sample clip, which is 13 s long
+REPEATS = 40  # of a clip, which is seconds long
 CAMERA_RATE = 15.0
 START_S, RUN_S, LEAST_S = 600.0, 5.0, 1.0
 MOST_LOST_S = 1.0
@@ -69,9 +69,9 @@ class Killed:
         return kept and self.pictures > 0
 
 
-def long_clip(path: Path) -> Path:
-    """The sample clip again and again, its packets copied."""
-    with av.open(str(SAMPLE)) as sample, av.open(str(path), "w") as file:
+def long_clip(path: Path, clip: Path = SAMPLE) -> Path:
+    """A clip again and again, its packets copied."""
+    with av.open(str(clip)) as sample, av.open(str(path), "w") as file:
         video = sample.streams.video[0]
         stream = file.add_stream_from_template(video)
         length = video.duration
