@@ -31,8 +31,13 @@ _log = logging.getLogger(__name__)
 
 # What a kill may cost: pictures that the encoder still holds, a fragment, and sound that is waited
 # for (FFmpeg waits 10 s by itself, which sound that ends early would cost). One second in all.
-HELD_S, FRAGMENT_S, WAIT_S = 0.3, 0.25, 0.25
-MOST_HELD = 10  # the preset's
+FRAGMENT_S, WAIT_S = 0.25, 0.25
+# Of a recording one picture is held, which shows the encoder what is worth its bytes: at 10, the
+# preset's, the sample clip has 0.2 dB more and takes 1 % more; without one 3.4 dB less and 19 %.
+HELD = 1
+# This picture is a key frame too, which ends the fragment before it. There is something to play
+# after two to four pictures, which may be few a second.
+SECOND = 1
 # Ticks a second: fine enough for any frame rate, and what MPEG uses.
 TICKS = 90_000
 FLAGS = "frag_keyframe+empty_moov+default_base_moof"
@@ -67,7 +72,7 @@ class VideoSink:
         self._path = path
         self._source = header.source
         self._converter = VideoReformatter()
-        self._last = -1
+        self._last, self._taken = -1, 0
         self._open = True
         self._sound = Sound.of(header)
         try:
@@ -100,6 +105,7 @@ class VideoSink:
 
     def _encode(self, drawn: NDArray[np.uint8], time_s: float) -> None:
         import av
+        from av.video.frame import PictureType
         from av.video.reformatter import ColorRange, Colorspace
 
         picture = self._converter.reformat(
@@ -112,6 +118,9 @@ class VideoSink:
         # A player needs times that rise, even where two frames share a tick.
         self._last = picture.pts = max(round(time_s * TICKS), self._last + 1)
         picture.time_base = Fraction(1, TICKS)
+        if self._taken == SECOND:
+            picture.pict_type = PictureType.I
+        self._taken += 1
         try:
             packets = self._stream.encode(picture)
             self._file.mux(packets)
@@ -210,10 +219,11 @@ class VideoSink:
     def _add_video(self, crf: int, threads: int) -> "VideoStream":
         rate = self._source.rate or Fraction(25)
         # A live source may be slower than it says, so there nothing is held.
-        held = 0 if self._source.live else min(MOST_HELD, int(HELD_S * rate))
+        held = 0 if self._source.live else HELD
         options = {"crf": str(crf), "preset": "veryfast", "rc-lookahead": str(held)}
-        # Coarser motion: a quarter of the encoder's time for some per cent of the file.
-        options["x264-params"] = "sync-lookahead=0:subme=1:weightp=0"
+        # Coarser motion: a quarter of the encoder's time for some per cent of the file. And times as
+        # they come would hold one more picture, to know how long each is shown.
+        options["x264-params"] = "sync-lookahead=0:subme=1:weightp=0:force-cfr=1"
         stream = self._file.add_stream("libx264", rate=rate, options=options)
         stream.width = self._source.width + self._source.width % 2
         stream.height = self._source.height + self._source.height % 2

@@ -30,7 +30,7 @@ from train.options import RESULTS
 from train.results import write_results
 from train.tables import Table, figure
 
-REPEATS = 40  # of the sample clip, which is 13 s long
+REPEATS = 40  # of a clip, which is seconds long
 CAMERA_RATE = 15.0
 START_S, RUN_S, LEAST_S = 600.0, 5.0, 1.0
 MOST_LOST_S = 1.0
@@ -65,12 +65,13 @@ class Killed:
     def good(self) -> bool:
         """Whether it kept all that is promised."""
         lost_s = max(self.silent_s, self.lacking_s)
-        return self.recovered and not self.broken and lost_s <= MOST_LOST_S
+        kept = self.recovered and not self.broken and lost_s <= MOST_LOST_S
+        return kept and self.pictures > 0
 
 
-def long_clip(path: Path) -> Path:
-    """The sample clip again and again, its packets copied."""
-    with av.open(str(SAMPLE)) as sample, av.open(str(path), "w") as file:
+def long_clip(path: Path, clip: Path = SAMPLE) -> Path:
+    """A clip again and again, its packets copied."""
+    with av.open(str(clip)) as sample, av.open(str(path), "w") as file:
         video = sample.streams.video[0]
         stream = file.add_stream_from_template(video)
         length = video.duration
@@ -114,12 +115,13 @@ def look(kind: str, after_s: float, journal: Path, killed_s: float) -> Killed:
     """What a kill left beside and in a journal."""
     whole, _, rest = journal.read_bytes().rpartition(b"\n")
     lines = whole.split(b"\n")
-    frames, broken = [], 0
+    content, broken = [], 0
     for line in lines[1:]:
         try:
-            frames.append(json.loads(line))
+            content.append(json.loads(line))
         except ValueError:
             broken += 1
+    frames = [line for line in content if "faces" in line]  # the others are a camera's events
     silent_s = killed_s - journal.stat().st_mtime
     pictures, end_s = _end_of_video(journal.with_name("annotated.mp4"))
     last_s = frames[-1]["time_s"] - frames[0]["time_s"]
@@ -136,7 +138,7 @@ def look(kind: str, after_s: float, journal: Path, killed_s: float) -> Killed:
 def _end_of_video(path: Path) -> tuple[int, float]:
     """How many pictures can be played, and the time of the last one after the first."""
     times = []
-    with av.open(str(path)) as file, contextlib.suppress(av.FFmpegError):
+    with contextlib.suppress(av.FFmpegError), av.open(str(path)) as file:
         times.extend(picture.time for picture in file.decode(video=0))
     return len(times), times[-1] - times[0] if times else 0.0
 

@@ -3,6 +3,7 @@ import io
 import itertools
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from importlib import import_module
@@ -392,17 +393,36 @@ def test_a_killed_run_leaves_a_file_that_plays_to_its_last_second(tmp_path, stat
     assert "comment" in metadata
 
 
+@pytest.mark.parametrize(("kind", "first"), [("live", 2), ("recording", 3), ("sounding", 4)])
+def test_a_killed_run_leaves_something_to_play_after_its_first_pictures(tmp_path, kind, first):
+    """However slowly they are analysed: a second may hold no more than these."""
+    path, clip = tmp_path / "out.mp4", tmp_path / "a.mp4"
+    shown = [clips.picture(n % 20) for n in range(50)]
+    clips.clip(clip, pictures=shown, sound="aac" if kind == "sounding" else "")
+    with open_source(str(clip)) as source:
+        info = replace(source.info, live=kind == "live")
+    sink = VideoSink(path, header(info, calendar=Calendar(lambda: STARTED)))
+    for n in range(first):
+        drawn = clips.picture(n)
+        sink.write(Frame(n, n / 25, drawn), result(n, time_s=n / 25), drawn)
+    left = tmp_path / "left.mp4"
+    left.write_bytes(path.read_bytes())  # what a kill would leave
+    sink.close()
+    assert [number for number, _ in watch(left)[0]] == [0]
+    assert len(watch(path)[0]) == first
+
+
 class FullForOnce:
-    """A video file whose third packets find no place; after that there is some."""
+    """A video file whose third packets find no place, as FFmpeg tells it: once it took them."""
 
     def __init__(self, file):
         self._file, self._calls = file, 0
 
     def mux(self, packets):
         self._calls += 1
+        self._file.mux(packets)
         if self._calls == 3:
             raise OSError(28, "No space left on device")
-        self._file.mux(packets)
 
     def close(self):
         self._file.close()

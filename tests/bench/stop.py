@@ -1,0 +1,226 @@
+"""Seconds from SIGTERM or Ctrl-C to the end: `python -m tests.bench.stop`; `--runs 20 --seed 0`.
+
+Recordings of 720p and 1080p that are read as fast as they can be, cameras of the same sizes (MJPEG
+over HTTP on loopback) at 15 pictures a second, and a folder of recordings with `--jobs 2`. All
+write everything that `-o` does. Each gets SIGTERM or SIGINT at a random moment, a second or more
+after its first line. Writes stop.json and stop.md.
+"""
+
+import argparse
+import contextlib
+import itertools
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import av
+import cv2
+import pyarrow.parquet as pq
+
+from tests import servers
+from tests.bench.kill import LEAST_S, RUN_S, long_clip
+from tests.clips import clip
+from tests.places import ROOT, SAMPLE
+from train.options import RESULTS
+from train.results import write_results
+from train.tables import Table, figure
+
+LIMIT_S = 2.0
+PATIENCE_S = 600.0
+SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
+N_PICTURES, CAMERA_RATE, JOBS = 60, 15.0, 2
+CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
+HEAD = (
+    "# Stopped\n\nMade by `python -m tests.bench.stop --runs {runs} --seed {seed}`: `fervid SOURCE "
+    "-o DIR`, stopped by SIGTERM or SIGINT at a random moment 1 to {last:.0f} s after its first "
+    "line, on {cores} cores beside other work (load average {load:.1f}). {good} of {runs} ended "
+    "within {limit:.0f} s, with the right code and every file complete."
+)
+NOTE = (
+    "to end: seconds from the signal to the end of the process. complete: the exit code is 143 "
+    "(SIGTERM) or 130 (SIGINT), video, journal and table hold the same frames, and the summary "
+    'says "interrupted".'
+)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """How one run ended; times in seconds."""
+
+    source: str
+    signal: str
+    after_s: float
+    took_s: float
+    code: int
+    lines: int
+    pictures: int
+    complete: bool
+    load: float
+
+    @property
+    def good(self) -> bool:
+        """Whether it kept all that is promised."""
+        return self.complete and self.took_s < LIMIT_S
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is run: `words` are the arguments before `-o`, `journals` how many must have begun."""
+
+    name: str
+    words: tuple[str, ...]
+    journals: int = 1
+
+
+def stop_one(case: Case, number: signal.Signals, out: Path, after_s: float) -> Stopped:
+    """Start a run, stop it and look at what it left."""
+    command = [sys.executable, "-m", "fervid", *case.words, "-o", str(out), "--quiet"]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        _wait_for_journals(process, out, case.journals)
+        time.sleep(after_s)
+        if process.poll() is not None:
+            raise RuntimeError(f"{case.name} ended by itself, code {process.returncode}.")
+        load, began = os.getloadavg()[0], time.monotonic()
+        process.send_signal(number)
+        code = process.wait(PATIENCE_S)
+        took_s = time.monotonic() - began
+    found = [look(journal) for journal in sorted(out.rglob("faces.jsonl"))]
+    complete = code == CODES[number] and all(whole for _, _, whole in found)
+    lines, pictures = (sum(item[n] for item in found) for n in (0, 1))
+    return Stopped(
+        *(case.name, number.name, after_s, took_s, code, lines, pictures, complete, load)
+    )
+
+
+def _wait_for_journals(process: subprocess.Popen[bytes], out: Path, least: int) -> None:
+    """Wait until so many journals have their first frame."""
+    end_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end_s and process.poll() is None:
+        begun = [path for path in out.rglob("faces.jsonl") if path.read_bytes().count(b"\n") > 1]
+        if len(begun) >= least:
+            return
+        time.sleep(0.02)
+    process.kill()
+    raise RuntimeError("The run has written no frame.")
+
+
+def look(journal: Path) -> tuple[int, int, bool]:
+    """Frames of a journal, pictures of its video, and whether all of its files agree."""
+    lines = [json.loads(line) for line in journal.read_text().splitlines()[1:]]
+    frames = [line for line in lines if "faces" in line]
+    with av.open(str(journal.with_name("annotated.mp4"))) as file:
+        pictures = sum(1 for _ in file.decode(video=0))
+    rows = pq.read_metadata(journal.with_name("faces.parquet")).num_rows
+    summary = json.loads(journal.with_name("summary.json").read_text())
+    report = journal.with_name("report.html").exists()
+    return (
+        len(frames),
+        pictures,
+        pictures == len(frames) == summary["frames"]
+        and rows == sum(len(frame["faces"]) for frame in frames)
+        and summary["error"] == "interrupted"
+        and report,
+    )
+
+
+@contextlib.contextmanager
+def cases(folder: Path) -> Iterator[list[Case]]:
+    """Recordings and cameras that never end, and a folder of recordings."""
+    with av.open(str(SAMPLE)) as sample:
+        frames = itertools.islice(sample.decode(video=0), N_PICTURES)
+        shown = [frame.to_ndarray(format="bgr24") for frame in frames]
+    (folder / "archive").mkdir()
+    found = []
+    with contextlib.ExitStack() as closing:
+        for name, size in SIZES.items():
+            pictures = [cv2.resize(picture, size) for picture in shown]
+            short = clip(folder / "short.mp4", pictures=pictures, size=size)
+            found.append(
+                Case(f"recording, {name}", (str(long_clip(folder / f"{name}.mp4", short)),))
+            )
+            host = closing.enter_context(servers.http_server(camera(pictures)))
+            found.append(Case(f"camera, {name}", (f"http://{host}/",)))
+        for n in range(2 * JOBS):
+            (folder / "archive" / f"{n}.mp4").symlink_to(folder / "720p.mp4")
+        words = (str(folder / "archive"), "--jobs", str(JOBS))
+        yield [*found, Case(f"archive, --jobs {JOBS}", words, JOBS)]
+
+
+def camera(pictures: Sequence["cv2.typing.MatLike"]) -> servers.Answer:
+    """Answer as a network camera does, without an end."""
+    jpegs = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures]
+
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        handler.end_headers()
+        for jpeg in itertools.cycle(jpegs):
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            handler.wfile.write(head.encode() + jpeg + b"\r\n")
+            time.sleep(1 / CAMERA_RATE)
+
+    return answer
+
+
+def measure(runs: int, seed: int) -> list[Stopped]:
+    """Stop so many runs: of every case with both signals, in turn."""
+    chance, found = random.Random(seed), []
+    with tempfile.TemporaryDirectory() as name, cases(Path(name)) as choice:
+        turns = itertools.cycle(itertools.product(CODES, choice))
+        for n, (number, case) in enumerate(itertools.islice(turns, runs)):
+            after_s = chance.uniform(LEAST_S, LEAST_S + RUN_S)
+            found.append(stop_one(case, number, Path(name) / f"out{n}", after_s))
+            print(n, found[-1], flush=True)  # noqa: T201  it takes minutes
+    return found
+
+
+def table(found: Sequence[Stopped]) -> Table:
+    """A row for each case."""
+    head = ("source", "stopped", "to end, median", "to end, longest", "complete")
+    rows = []
+    for name in dict.fromkeys(item.source for item in found):
+        some = [item for item in found if item.source == name]
+        took = [item.took_s for item in some]
+        rows.append(
+            (
+                *(name, str(len(some)), f"{figure(statistics.median(took), 2)} s"),
+                *(f"{figure(max(took), 2)} s", str(sum(item.complete for item in some))),
+            )
+        )
+    return Table("Seconds to the end", head, tuple(rows), NOTE)
+
+
+def main() -> int:
+    """Stop, print the table and write it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    found = measure(args.runs, args.seed)
+    good = sum(item.good for item in found)
+    about = {"runs": args.runs, "seed": args.seed, "good": good, "limit": LIMIT_S}
+    about |= {"last": LEAST_S + RUN_S, "cores": os.cpu_count()}
+    load = statistics.fmean(item.load for item in found)
+    print(table(found).markdown())  # noqa: T201  its output
+    write_results(
+        args.out,
+        "stop",
+        about | {"stopped": [asdict(item) for item in found]},
+        HEAD.format(**about, load=load),
+        [table(found)],
+    )
+    return 0 if good == args.runs else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
