@@ -21,7 +21,7 @@ from fervid.controls import View
 from fervid.crops import crop_boxes, crop_faces, longer_sides, residual_noise
 from fervid.explain import HeatmapStream, MapBudget, ProbabilityStream, aligned
 from fervid.faces import FaceDetector
-from fervid.filters import FilterName, choose_filter, filter_table, get_filter
+from fervid.filters import FilterName, choose_filter, filter_reason, filter_table, get_filter
 from fervid.frames import Footage, open_frames
 from fervid.labels import calibrate, doubts
 from fervid.noise import NoiseMeter
@@ -242,6 +242,9 @@ class Pipeline:
             crops=prepared.crops,
             cam=view.cam,
             target=self._card.classes[view.target] if view.target >= 0 else "",
+            filter_reason=filter_reason(
+                prepared.filter_name, prepared.noise, view.filter != "auto", self._filter_table
+            ),
         )
 
     def _heat(self, output: ModelOutput, prepared: Prepared) -> F32:
