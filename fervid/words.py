@@ -88,14 +88,14 @@ def filter_words(snapshot: Snapshot) -> str:
     """The filter and why it was chosen."""
     kind = snapshot.noise_kind.replace("_", "-and-")
     level = LEVEL_NAMES.get(snapshot.noise_kind)
-    blocks = f"blocks of compression ({snapshot.quality[0]:.2f})"
+    blocks = f"({snapshot.quality[0]:.2f})"
     why = {
         "told": "chosen by you",
         "noise": f"against {kind} noise, {level} {snapshot.noise_level:.2f}",
-        "blocks": f"against {blocks}",
+        "blocks": f"against blocks of compression {blocks}",
         "clean": "the picture is clean",
         "unhelpful": f"the model does better without one in {kind} noise",
-        "large": f"{blocks} do not matter to faces this large",
+        "large": f"blocks {blocks} do not matter to faces this large",
     }[snapshot.filter_reason]
     return f"{snapshot.filter_name}: {why}"
 
