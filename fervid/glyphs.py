@@ -6,6 +6,7 @@ dark terminals; nothing is said by colour alone, so it may be missing.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from rich.cells import cell_len
@@ -51,14 +52,11 @@ class Glyphs:
         """
         if length < 1 or not values:
             return ""
-        length, top = min(length, most), len(self.sparks) - 1
-        highest: dict[int, float] = {}
-        for i, value in enumerate(values[-most:]):
-            column = i * length // most
-            highest[column] = max(highest.get(column, 0.0), value)
-        return "".join(
-            self.sparks[min(round(value / full * top), top)] for value in highest.values()
-        )
+        length, scale = min(length, most), (len(self.sparks) - 1) / full
+        kept, sparks, last = values[-most:], self.sparks, len(self.sparks) - 1
+        starts = [-(-column * most // length) for column in range(length + 1)]
+        parts = (kept[a:b] for a, b in pairwise(starts) if a < len(kept))
+        return "".join([sparks[min(int(max(part) * scale + 0.5), last)] for part in parts])
 
 
 UNICODE = Glyphs("█░", " ▁▂▃▄▅▆▇█", "╭╮╰╯─│", "ellipsis")
