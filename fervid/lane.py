@@ -279,7 +279,7 @@ class Lane:
         place = snapshots_for(config, self.info, target.folder)
         return Viewer(
             window_for(config, self.info, news),
-            Controls.of(config),
+            Controls.of(config, self._header.classes),
             # No method of the lane: a cycle would keep its pictures until the collector comes by.
             replace(place, paint=self._painter.repaint),
             partial(say, self._session.stderr),

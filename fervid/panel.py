@@ -106,7 +106,8 @@ def _counts(snapshot: Snapshot) -> Text:
         (f"{snapshot.fps:.1f} fps", "bold"),
         "   dropped ",
         (drops, "" if drops == "0" else UNSURE),
-        f"   faces {snapshot.faces_total:,} in {snapshot.tracks_total:,} tracks",
+        f"   faces {snapshot.faces_total:,} in {snapshot.tracks_total:,} "
+        f"track{'' if snapshot.tracks_total == 1 else 's'}",
         f"   memory {snapshot.memory_mb:,.0f} MB",
     )
 
@@ -119,7 +120,8 @@ def _noise(snapshot: Snapshot, inner: int, glyphs: Glyphs) -> Text:
     span = f" last {snapshot.history_s:.0f} s" if snapshot.history_s >= 1 else ""
     room = min(inner - 9 - len(words) - len(span), 60)
     drawn = glyphs.sparkline(snapshot.noise_history, SPARK_FULL, room, FRAMES)
-    return Text.assemble("noise    ", (words, SURE if clean else UNSURE), drawn, (span, "dim"))
+    colour = SURE if clean else UNSURE
+    return Text.assemble("noise    ", (words, colour), (drawn, colour), (span, "dim"))
 
 
 def _quality(snapshot: Snapshot, inner: int) -> Text:

@@ -47,6 +47,7 @@ class Pipeline:
 
     Raises:
         ModelError: a model cannot be opened.
+        ConfigError: `config` explains a class that the model does not know.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Pipeline:
         self._probabilities = ProbabilityStream(self._config.labels.smooth_s)
         self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)
         self._budget = MapBudget(self._config.explain.map_every)
-        self._view = View.of(self._config)
+        self._view = View.of(self._config, self.classes)
         self._last: tuple[Frame, Noise, Faces] | None = None
         self._run_now = object()
 
@@ -182,7 +183,7 @@ class Pipeline:
             faces = self._tracker.update(faces, frame.time_s, frame.bgr)
         self._last = frame, noise, faces
         maps = self._looked_at and self._budget.wants(faces.track_ids)
-        return self._prepare(watch, view or View.of(self._config), dropped, maps)
+        return self._prepare(watch, view or View.of(self._config, self.classes), dropped, maps)
 
     def again(self, view: View) -> FrameResult:
         """The last frame's result as it would be with another view; it takes the last one's place.

@@ -49,7 +49,7 @@ class Stage:
         self.analysed = []
         self.viewer = Viewer(
             self.window,
-            Controls.of(RunConfig(("x",))),
+            Controls.of(RunConfig(("x",)), ()),
             Snapshots(folder, "clip.mp4", **options),
             self.said.append,
             clock=lambda: self.now,
