@@ -17,7 +17,7 @@ from fervid.clips import Row, clip_row, failed_row, render
 from fervid.config import RunConfig
 from fervid.errors import ReaderGone, SinkError
 from fervid.interrupt import held_interrupt
-from fervid.outputs import Output, Target, write_summary
+from fervid.outputs import FOLDERS, Output, Target, write_summary
 from fervid.report import Observer, write_report
 from fervid.sinks import SINKS, RunHeader, Sink
 from fervid.sinks.text import TextOutput, sink_error
@@ -92,7 +92,7 @@ class RunOutputs:
             SinkError: so it is.
         """
         for kind, path in (*target.sinks, *target.shared):
-            if path is not None and kind != "crops" and not probe.exists(path):
+            if path is not None and kind not in FOLDERS and not probe.exists(path):
                 raise SinkError(
                     f"{path} was deleted or moved while it was written; leave the results alone "
                     "until the end, and start again.",

@@ -96,4 +96,5 @@ SINKS: dict[str, str] = {
     "parquet": "fervid.sinks.parquet:ParquetSink",
     "srt": "fervid.sinks.srt:SrtSink",
     "crops": "fervid.sinks.crops:CropsSink",
+    "stills": "fervid.sinks.stills:StillsSink",
 }

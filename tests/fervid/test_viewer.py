@@ -164,6 +164,24 @@ def test_no_images_forbids_snapshots(tmp_path):
     assert (stage.picture[:16] != 100).any()  # the window says so
 
 
+def test_a_still_is_saved_beside_snapshots(stage, tmp_path):
+    stage.frame("es")
+    assert {p.name for p in tmp_path.iterdir()} == {"clip-0-still.png", "clip-0.png"}
+    assert stage.said[0] == f"saved {tmp_path / 'clip-0-still.png'}"
+    stage.frame()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("options", [{"allowed": False}, {"bare": False}])
+def test_no_still_where_no_faces_may_be_written(tmp_path, options):
+    stage = Stage(tmp_path, **options)
+    stage.frame()
+    stage.now = 3 * MESSAGE_S
+    stage.frame("e")
+    assert list(tmp_path.iterdir()) == []
+    assert (stage.picture[:16] != 100).any()  # the window says so
+
+
 def test_a_snapshot_that_fails_costs_no_run(tmp_path):
     (tmp_path / "file").write_text("")
     stage = Stage(tmp_path / "file")
