@@ -59,8 +59,18 @@ LAYERS = {
     3: ("prefetch", "frames", "checkpoint", "adcam", "folded", "backends", "sinks"),
     4: (
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
-        *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
-        *("durable", "lock", "manifest"),
+        *(
+            "outputs",
+            "clips",
+            "ending",
+            "archive",
+            "writing",
+            "writer",
+            "replay",
+            "results",
+            "report",
+        ),
+        *("durable", "lock", "manifest", "report"),
     ),
     5: (
         *("session", "lane", "rounds", "task", "resume", "sharing", "worker_process", "workers"),
