@@ -45,7 +45,8 @@ def terminal(command, width, height, **environment):
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
     shown = f"{settings} {shlex.join(command)}; sleep {WAIT_S:.0f}"
     size = ["-x", str(width), "-y", str(height)]
-    subprocess.run([*server, "new-session", "-d", *size, "sh", "-c", shown], check=True)
+    session = [*server, "new-session", "-d", *size, "sh", "-c", shown]
+    subprocess.run([*session, ";", "set", "status", "off"], check=True)
 
     def capture():
         pane = [*server, "capture-pane", "-e", "-p"]
@@ -69,7 +70,8 @@ def screen_when(capture, pattern):
 
 
 def photograph(text, theme, path):
-    """Save a screen as a PNG."""
+    """Save a screen as a PNG, without the blank lines below what it shows."""
+    text.rstrip()
     width = max(map(len, text.plain.splitlines()), default=1)
     console = Console(record=True, file=io.StringIO(), width=width, color_system="truecolor")
     console.print(text, no_wrap=True, end="")

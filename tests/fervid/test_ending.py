@@ -9,6 +9,7 @@ from rich.console import Console
 
 from fervid.clips import INTERRUPTED, clip_row, failed_row
 from fervid.ending import MOST_ROWS, ending
+from tests.archives import write_run
 
 
 def row(name, happy=0.75, faces=40, uncertain=0.25, **more):
@@ -89,3 +90,20 @@ def test_it_fits_its_terminal_whatever_the_names(width):
     text = told([*rows, failed_row("x" * 200, "x", "gone")], ["r/" + "y" * 200], width)
     assert max(map(cell_len, text.splitlines())) <= width
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+@pytest.mark.parametrize("clips", [{"a.mp4": 2}, {"a.mp4": 2, "b.mp4": 1}])
+def test_a_run_shows_it_on_standard_error_unless_it_is_quiet(tmp_path, clips, quiet):
+    console = Console(file=io.StringIO(), width=80)
+    write_run(tmp_path / "r", clips, console=console, quiet=quiet)
+    said = console.file.getvalue()
+    assert bool(said) is not quiet
+    if not quiet:
+        assert "r/a/" in said.replace("\n", "") or len(clips) > 1
+
+
+def test_one_source_that_never_began_has_no_table(tmp_path):
+    console = Console(file=io.StringIO(), width=80)
+    write_run(tmp_path / "r", {"a.mp4": 2}, failing=["a.mp4"], console=console)
+    assert console.file.getvalue() == ""
