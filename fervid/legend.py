@@ -35,9 +35,8 @@ def draw_status(pen: Pen, result: FrameResult, *, legend: bool) -> None:
     taken = x + pen.text_px("  |  ".join(parts), SMALL) + pen.px(12)
     words = map_words(result.cam, result.target)
     for text in (words, result.target and f"map of {result.target}", "map"):
-        width = _legend_px(pen, text)
-        if text and taken + width <= rect[2]:
-            _draw_legend(pen, rect[2] - width, base, text)
+        if text and taken + _legend(pen.unit, text)[0].shape[1] <= rect[2]:
+            _draw_legend(pen, rect, text)
             return
 
 
@@ -71,17 +70,24 @@ def _status_parts(result: FrameResult) -> list[str]:
     ]
 
 
-def _legend_px(pen: Pen, text: str) -> int:
-    words = sum(pen.text_px(word, SMALL) for word in (text, "low", "high"))
-    return words + pen.px(BAR) + 5 * pen.px(5)
+@lru_cache(KEPT)
+def _legend(unit: float, text: str) -> tuple[U8, int]:
+    """A legend as tall as the line on black, uint8 (h, w, 3), and where its colours begin."""
+    pen = Pen(np.zeros((1, 1, 3), np.uint8), unit)
+    gap, starts, x = pen.px(5), {}, 0
+    for word in (text, "low", "", "high"):
+        starts[word] = x
+        x += (pen.text_px(word, SMALL) if word else pen.px(BAR)) + gap
+    drawn = Pen(np.zeros((pen.px(16), x, 3), np.uint8), unit)
+    for word, start in starts.items():
+        drawn.text(word, (start, pen.px(16) - pen.px(5)), SMALL, TEXT)
+    return drawn.image, starts[""]
 
 
-def _draw_legend(pen: Pen, x: int, base: int, text: str) -> None:
-    """The words, then the colours between `low` and `high`."""
-    gap, high = pen.px(5), pen.px(SMALL)
-    for word in (text, "low"):
-        pen.text(word, (x, base), SMALL, TEXT)
-        x += pen.text_px(word, SMALL) + gap
-    bar = heat_bar(pen.px(BAR), high)
-    pen.image[base - high : base, x : x + bar.shape[1]] = bar
-    pen.text("high", (x + bar.shape[1] + gap, base), SMALL, TEXT)
+def _draw_legend(pen: Pen, rect: Rect, text: str) -> None:
+    """The words, then the colours between `low` and `high`, at the right end of the line."""
+    strip, start = _legend(pen.unit, text)
+    part = pen.image[rect[1] : rect[3], rect[2] - strip.shape[1] : rect[2]]
+    part[:] = cv2.max(part, strip)  # the line is darker than any word
+    base, bar = strip.shape[0] - pen.px(5), heat_bar(pen.px(BAR), pen.px(SMALL))
+    part[base - bar.shape[0] : base, start : start + bar.shape[1]] = bar
