@@ -1,7 +1,7 @@
 """Take a picture of fervid's dashboard in a terminal of a given size (tmux and Chromium).
 
 python samples/dashboard_picture.py docs/dashboard.png
-python samples/dashboard_picture.py small.png --size 60x20 --light --when "at 0:09" -- clip.mp4
+python samples/dashboard_picture.py small.png --size 60x20 --light --fervid clip.mp4
 """
 
 import argparse
@@ -92,7 +92,7 @@ def main():
     parser.add_argument("--when", default=r"at 0:0[4-9]", help="what the screen shows by then")
     parser.add_argument("--light", action="store_true", help="a light terminal")
     parser.add_argument("--set", nargs="*", default=["COLORTERM=truecolor"], metavar="NAME=VALUE")
-    parser.add_argument("fervid", nargs="*", default=[str(SAMPLE)], help="its arguments")
+    parser.add_argument("--fervid", nargs="+", default=[str(SAMPLE)], help="what it analyses")
     args = parser.parse_args()
     width, height = map(int, args.size.split("x"))
     command = [sys.executable, "-m", "fervid", *args.fervid]

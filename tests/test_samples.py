@@ -84,14 +84,14 @@ def test_frames_of_a_video_in_one_picture(folder, tmp_path):
 @pytest.mark.parametrize(("size", "option"), [("80x24", "--light"), ("60x20", "--set")])
 def test_the_dashboard_in_a_real_terminal(folder, tmp_path, size, option):
     setting = ["NO_COLOR=1"] if option == "--set" else []
-    words = [tmp_path / "x.png", "--size", size, "--when", "ended", option, *setting, "--"]
+    words = [tmp_path / "x.png", "--size", size, "--when", "1 source", option, *setting, "--fervid"]
     sample("dashboard_picture.py", *words, folder / "clip.mp4")
     picture = cv2.imread(str(tmp_path / "x.png"))
     columns = int(size.split("x")[0])
     assert picture.shape[1] == pytest.approx(columns * 9 + 24, abs=12)
     coloured = int((picture.max(2).astype(int) - picture.min(2) > 60).sum())
     assert (coloured > 500) is not bool(setting)
-    assert (picture.mean() > 128) is (option == "--light")
+    assert bool(picture.mean() > 128) is (option == "--light")
 
 
 def test_two_models_side_by_side(folder, tmp_path):

@@ -4,7 +4,8 @@
 
 writes docs/results/dashboard.json and .md. A drawing is all that `Dashboard.update` does when it is
 time: the state of the run is gathered (from RunStats with full histories), laid out, turned into
-control characters and written to a terminal that takes them at once. The share is of a run over
+control characters and written to a terminal that takes them at once; its time is that of the
+processor, which other programs do not change. The share is of the wall-clock time of a run over
 samples/noisy_portrait.mp4, the whole analysis, nothing written, on the same terminal.
 """
 
@@ -159,7 +160,8 @@ def report(record):
             f"`python -m tests.bench.dashboard --rounds {record['rounds']}`, {record['date']}, "
             f"{record['machine']}.",
             "",
-            f"The slowest drawing takes {worst} ms (median; the limit is {LIMIT_MS:g} ms), and the "
+            f"The slowest drawing takes {worst} ms of the processor (median; the limit is {LIMIT_MS:g} "
+            f"ms; other programs were at work beside it), and the "
             f"dashboard {most:.1%} of a run (the limit is {LIMIT_SHARE:.0%}). It is drawn every "
             f"{REFRESH_S * 1000:g} ms at most, and more seldom where that would take more than "
             f"{LIMIT_SHARE:.0%} of the time.",
