@@ -35,6 +35,7 @@ _NAMES = {
     "run": ("analyse",),
     "search": ("FaceSearch",),
     "sinks": ("Sink",),
+    "stills": ("still",),
     "tracks": ("FaceTracker",),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
@@ -86,6 +87,7 @@ __all__ = [
     "open_backend",
     "open_source",
     "read_results",
+    "still",
 ]
 
 if TYPE_CHECKING:  # the same for type checkers and editors; a test compares the two
@@ -119,6 +121,7 @@ if TYPE_CHECKING:  # the same for type checkers and editors; a test compares the
     from fervid.run import analyse
     from fervid.search import FaceSearch
     from fervid.sinks import Sink
+    from fervid.stills import still
     from fervid.tracks import FaceTracker
 else:  # not for type checkers, to whom every misspelt name would be one that this returns
 

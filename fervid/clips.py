@@ -1,17 +1,11 @@
-"""One row a clip: clips.csv, and the table that a person sees at the end of a run."""
+"""One row a clip: clips.csv."""
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
-
-from fervid.console import printable
 from fervid.records import NOISE_KINDS
 from fervid.sinks.text import write_whole
 
@@ -24,7 +18,6 @@ FIRST = (
 LAST = (*(f"noise_{kind}" for kind in NOISE_KINDS), "filter", "fps", "damaged", "error")
 LABEL = "label_"
 INTERRUPTED = "interrupted"  # what stands for the error of a clip that Ctrl-C has ended
-MOST_ROWS = 40  # of the table for people
 
 
 def clip_row(folder: str, summary: Mapping[str, Any]) -> Row:
@@ -81,56 +74,3 @@ def is_foreign(path: Path) -> bool:
             return not file.readline().startswith(",".join(FIRST))
     except OSError:
         return False
-
-
-def render(rows: Sequence[Row]) -> Table:
-    """The table for a person: the clips in their order, as many as can be looked at.
-
-    Of more than that, those with something wrong come first.
-    """
-    rows = sorted(rows, key=lambda row: not _state(row)) if len(rows) > MOST_ROWS else rows
-    states = Counter(filter(None, map(_state, rows)))
-    title = ", ".join([f"{len(rows)} clips", *(f"{n} {state}" for state, n in states.items())])
-    table = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
-    table.add_column("clip", overflow="fold", min_width=16)
-    for name in ("seconds", "faces", "tracks"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("label", no_wrap=True)
-    table.add_column("unsure", justify="right", no_wrap=True)
-    table.add_column("noise", no_wrap=True)
-    for row in rows[:MOST_ROWS]:
-        table.add_row(*map(Text, _cells(row)))
-    if len(rows) > MOST_ROWS:
-        table.caption = f"and {len(rows) - MOST_ROWS} more"
-    return table
-
-
-def _cells(row: Row) -> list[str]:
-    """A row as text; why a clip failed was said when it did."""
-    name = printable(row["folder"] or row["source"] or "")
-    state = _state(row)
-    if row["frames"] is None:
-        return [name, "", "", "", state, "", ""]
-    labels = {k.removeprefix(LABEL): v for k, v in row.items() if k.startswith(LABEL)}
-    return [
-        name,
-        f"{row['duration_s']:.1f}",
-        str(row["faces"]),
-        str(row["tracks"]),
-        " ".join(filter(None, (_largest(labels), state))),
-        f"{row['uncertain']:.0%}" if row["faces"] else "",
-        max(NOISE_KINDS, key=lambda kind: row[f"noise_{kind}"] or 0.0).replace("_", " "),
-    ]
-
-
-def _state(row: Row) -> str:
-    """What went wrong with a clip, in a word; empty for one that is complete."""
-    if not row["error"]:
-        return ""
-    return INTERRUPTED if row["error"] == INTERRUPTED else "failed"
-
-
-def _largest(shares: Mapping[str, float]) -> str:
-    """The largest share, as `happy 61%`."""
-    name, share = max(shares.items(), key=lambda item: item[1], default=("", 0.0))
-    return f"{name} {share:.0%}" if share else ""

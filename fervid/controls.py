@@ -5,8 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from fervid.config import CamName, FilterChoice, RunConfig
+from fervid.errors import ConfigError
+from fervid.nearest import nearest_word
 
 ESCAPE = 27
+MOST_NAMED = 12  # classes in a message
 FILTER_ORDER: tuple[FilterChoice, ...] = get_args(FilterChoice)
 CAM_ORDER: tuple[CamName, ...] = get_args(CamName)
 # Key and what it does, as the help in the window and the documentation say it.
@@ -19,6 +22,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("1 - 7", "map of one class, in the order of the bars"),
     ("0", "map of the most probable class"),
     ("s", "save the picture"),
+    ("e", "export a still: original, filtered, map, figures"),
     ("?", "this help"),
 )
 
@@ -38,9 +42,19 @@ class View:
     target: int = -1
 
     @classmethod
-    def of(cls, config: RunConfig) -> "View":
-        """What the configuration says."""
-        return cls(config.filter.filter, config.explain.cam)
+    def of(cls, config: RunConfig, classes: Sequence[str]) -> "View":
+        """What the configuration says.
+
+        Args:
+            config: of the run.
+            classes: the model's, in their order.
+
+        Raises:
+            ConfigError: it names a class that the model does not know.
+        """
+        return cls(
+            config.filter.filter, config.explain.cam, target_of(config.explain.explain, classes)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +67,7 @@ class Controls:
         paused: whether the picture stands still.
         help: whether the keys are shown.
         snapshot: whether the picture is to be saved.
+        still: whether a still is to be saved: original, filtered, map and figures side by side.
         quit: whether the run is to end.
         message: what the last key did, for a person; empty where the picture shows it.
     """
@@ -62,13 +77,34 @@ class Controls:
     paused: bool = False
     help: bool = False
     snapshot: bool = False
+    still: bool = False
     quit: bool = False
     message: str = ""
 
     @classmethod
-    def of(cls, config: RunConfig) -> "Controls":
-        """The switches as the configuration sets them."""
-        return cls(View.of(config), config.explain.heatmap)
+    def of(cls, config: RunConfig, classes: Sequence[str]) -> "Controls":
+        """The switches as the configuration sets them; see `View.of`."""
+        return cls(View.of(config, classes), config.explain.heatmap)
+
+
+def target_of(name: str | None, classes: Sequence[str]) -> int:
+    """The number of the class whose heatmaps are wanted; -1 for each face's most probable one.
+
+    Args:
+        name: of the class, in any case; None where none was chosen.
+        classes: the model's, in their order.
+
+    Raises:
+        ConfigError: the model knows no such class.
+    """
+    if name is None:
+        return -1
+    numbers = {known.casefold(): number for number, known in enumerate(classes)}
+    if name.casefold() not in numbers:
+        near = nearest_word(name, classes)
+        way = f"did you mean {near}?" if near else f"it knows {', '.join(classes[:MOST_NAMED])}."
+        raise ConfigError(f"--explain {name} is no class of the model; {way}", "explain")
+    return numbers[name.casefold()]
 
 
 def press(controls: Controls, key: int, classes: Sequence[str]) -> Controls:
@@ -96,6 +132,7 @@ def _change(controls: Controls, key: str, classes: Sequence[str]) -> dict[str, A
         "f": {"view": replace(controls.view, filter=name), "message": f"filter: {name}"},
         "c": {"view": replace(controls.view, cam=cam), "message": f"map: {cam}"},
         "s": {"snapshot": True},
+        "e": {"still": True},
         "?": {"help": not controls.help},
     }
     return changes.get(key) or _choose_class(controls.view, key, classes)

@@ -1,6 +1,6 @@
 """What a person sees of a run, on standard error.
 
-A display decides when a snapshot is shown, and panel.py how: `Dashboard` in a terminal,
+A display decides when a snapshot is shown, and overview.py how: `Dashboard` in a terminal,
 `PlainLines` elsewhere, `Silent` with --quiet.
 """
 
@@ -13,13 +13,13 @@ from rich.live import Live
 from rich.text import Text
 
 from fervid.errors import ReaderGone
-from fervid.panel import plain_line, render
+from fervid.overview import render_all
 from fervid.records import Snapshot
+from fervid.words import plain_line
 
 REFRESH_S = 1 / 8
-MOST_OF_TIME = 0.05  # that drawing may take, on a slow terminal too
+MOST_OF_TIME = 0.02  # that drawing may take, on a slow terminal too
 PLAIN_EVERY_S = 5.0
-LEAST_ROWS = 10  # of a panel that says something
 
 Make = Callable[[], tuple[Snapshot, ...]]  # one a source
 
@@ -92,7 +92,7 @@ class PlainLines:
 
 
 class Dashboard:
-    """A panel of `render` for each source, redrawn in place at most eight times a second.
+    """The panels of `render_all`, redrawn in place at most eight times a second.
 
     Args:
         console: a terminal.
@@ -137,12 +137,9 @@ class Dashboard:
 
     def _draw(self, make: Make) -> None:
         width, height = self._console.size
-        found = make()
         below = [Text(self._footer())] if self._footer else []
-        rows = height - 1 - len(below)  # one row is the cursor's
-        share = max(rows // max(len(found), 1) + 1, LEAST_ROWS)
         ascii_only = self._console.options.ascii_only
-        panels = [render(snapshot, width, share, ascii_only) for snapshot in found]
+        panels = render_all(make(), width, height - len(below), ascii_only)
         self._live.update(Group(*panels, *below), refresh=True)
 
 

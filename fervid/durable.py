@@ -10,14 +10,13 @@ from pathlib import Path
 
 from fervid import probe
 from fervid.errors import SinkError
-from fervid.outputs import CROPS, IN_FOLDER, Target
-from fervid.sinks.crops import saved_crops
+from fervid.outputs import IN_FOLDER, Target, saved_pictures
 from fervid.sinks.text import sink_error
 
 
 def saved(target: Target) -> list[Path]:
     """Every file of a source whose outputs are complete; devices and pipes keep nothing."""
-    crops = [] if target.folder is None else saved_crops(target.folder / CROPS)
+    crops = [] if target.folder is None else saved_pictures(target.folder)
     return [*filter(probe.is_file, target.files()), *crops]
 
 
@@ -30,7 +29,7 @@ def clear(target: Target) -> None:
     if target.folder is None:
         return
     left = [target.folder / name for name in IN_FOLDER]
-    for path in (*left, *saved_crops(target.folder / CROPS)):
+    for path in (*left, *saved_pictures(target.folder)):
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

@@ -193,17 +193,6 @@ class MapBudget:
         self._labels = {i: label for i, label in zip(ids, labels, strict=True) if i >= 0}
 
 
-def map_note(cam: str, target: str) -> str:
-    """Which maps are shown, for a person; empty for those of the default kind and class.
-
-    Args:
-        cam: kind of map; empty where it is not known.
-        target: class whose maps they are; empty for each face's most probable one.
-    """
-    kind = "" if cam in ("", ExplainConfig().cam) else f" {cam.replace('_', ' ')}"
-    return f"map{kind}{' of ' + target if target else ''}" if kind or target else ""
-
-
 def aligned(heatmaps: F32, px: int) -> F32:
     """Heatmaps enlarged to the crop, each cell where the network looked.
 

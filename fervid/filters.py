@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fervid.errors import ConfigError
-from fervid.records import Noise
+from fervid.records import FilterReason, Noise
 
 U8 = NDArray[np.uint8]
 Filter = Callable[[U8, float], U8]
@@ -142,6 +142,26 @@ def choose_filter(noise: Noise, choice: Mapping[str, FilterName] = TUNED_CHOICE)
     """
     blocked = noise.kind == "clean" and noise.quality[0] >= BLOCKED and "blocked" in choice
     return choice["blocked" if blocked else noise.kind]
+
+
+def filter_reason(
+    name: FilterName, noise: Noise, told: bool, choice: Mapping[str, FilterName] = TUNED_CHOICE
+) -> FilterReason:
+    """Why a frame has its filter, for a person.
+
+    Args:
+        name: of the filter.
+        noise: of the frame.
+        told: whether a person has chosen the filter.
+        choice: what `choose_filter` chose by.
+    """
+    if told:
+        return "told"
+    if noise.kind != "clean":
+        return "unhelpful" if name == "none" else "noise"
+    if noise.quality[0] < BLOCKED or choice.get("blocked", "none") == "none":
+        return "clean"
+    return "large" if name == "none" else "blocks"
 
 
 def get_filter(name: FilterName, filter_set: FilterSet = "tuned") -> Filter:

@@ -60,7 +60,7 @@ class Lane:
         self._session, self._target = session, target
         self._painter = Painter(session.config)
         self._stats = RunStats(session.clock)
-        self._over = self._closed = False
+        self._over = self._closed = self._failed = False
         self._failure: FervidError | None = None
         self.fresh: Prepared | None = None
         self._under_way: deque[tuple[Prepared, float, Answer]] = deque()
@@ -128,7 +128,7 @@ class Lane:
         """
         if self._closed:
             return
-        self._closed = True
+        self._closed, self._failed = True, error is not None
         try:
             trace = error.__traceback__ if error else None
             self._parts.__exit__(type(error) if error else None, error, trace)
@@ -247,8 +247,13 @@ class Lane:
 
     def snapshot(self) -> Snapshot:
         """The state of this source's analysis; faces of a source that is offline are old."""
-        snapshot = self._stats.snapshot(self.info)
-        outage = self._link.outage if self._link else None
+        snapshot = replace(
+            self._stats.snapshot(self.info),
+            state="failed" if self._failed else "ended" if self._closed else "running",
+            window=self._viewer.wants_pixels,
+            damaged=self._source.damaged,
+        )
+        outage = self._link.outage if self._link and not self._closed else None
         return replace(snapshot, offline=outage, faces=()) if outage else snapshot
 
     def _observe(self) -> None:
@@ -280,7 +285,7 @@ class Lane:
         place = snapshots_for(config, self.info, target.folder)
         return Viewer(
             window_for(config, self.info, news),
-            Controls.of(config),
+            Controls.of(config, self._header.classes),
             # No method of the lane: a cycle would keep its pictures until the collector comes by.
             replace(place, paint=self._painter.repaint),
             partial(say, self._session.stderr),

@@ -7,7 +7,7 @@ from typing import Any
 
 from fervid import probe
 from fervid.errors import SinkError
-from fervid.outputs import Output
+from fervid.outputs import FOLDERS, Output
 from fervid.sinks import SINKS, RunHeader, Sink
 
 
@@ -75,7 +75,7 @@ def refuse_gone(outputs: Iterable[Output]) -> None:
         SinkError: so it is.
     """
     for kind, path in outputs:
-        if path is not None and kind != "crops" and not probe.exists(path):
+        if path is not None and kind not in FOLDERS and not probe.exists(path):
             raise SinkError(
                 f"{path} was deleted or moved while it was written; leave the results alone "
                 "until the end, and start again.",

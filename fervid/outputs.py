@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,16 @@ from fervid.folders import folder_names
 from fervid.sinks import RunHeader
 from fervid.sinks.crops import saved_crops
 from fervid.sinks.rows import header_record
+from fervid.sinks.stills import saved_stills
 from fervid.sinks.text import write_whole
 
-JOURNAL, TABLE, SUMMARY, CROPS = "faces.jsonl", "faces.parquet", "summary.json", "crops"
+JOURNAL, TABLE, SUMMARY = "faces.jsonl", "faces.parquet", "summary.json"
 VIDEO, SUBTITLES, REPORT = "annotated.mp4", "faces.srt", "report.html"
 SEGMENT = "segment.json"  # the manifest of a segment, in its folder
+FOLDERS: dict[str, Callable[[Path], Iterator[Path]]] = {  # of pictures, and what lists those
+    "crops": saved_crops,
+    "stills": saved_stills,
+}
 IN_FOLDER = (VIDEO, JOURNAL, TABLE, SUMMARY, SUBTITLES, REPORT)
 SHARED = ("jsonl", "csv", "parquet")  # files that rows of several sources may go to
 EVENTS = "events"  # the sink whose file `watch.hub` writes to
@@ -67,8 +72,8 @@ class Target:
         return without_credentials(self.source)
 
     def files(self) -> list[Path]:
-        """Every file that is this source's alone; of the crops, which are many, none."""
-        paths = [path for kind, path in self.sinks if path is not None and kind != "crops"]
+        """Every file that is this source's alone; of folders of pictures none."""
+        paths = [path for kind, path in self.sinks if path is not None and kind not in FOLDERS]
         return paths + [path for path in (self.summary, self.report) if path is not None]
 
     def _file(self, name: str) -> Path | None:
@@ -148,7 +153,15 @@ def in_folder(output: OutputConfig, folder: Path) -> Iterable[Output]:
     if output.subtitles:
         yield "srt", folder / SUBTITLES
     if output.save_crops:
-        yield "crops", folder / CROPS
+        yield "crops", folder / "crops"
+    if output.stills:
+        yield "stills", folder / "stills"
+
+
+def saved_pictures(folder: Path) -> Iterator[Path]:
+    """Yield the pictures that a run has written into folders of their own below a source's."""
+    for name, saved in FOLDERS.items():
+        yield from saved(folder / name)
 
 
 def _refuse_repeated(output: OutputConfig, sources: Sequence[str]) -> None:
@@ -205,18 +218,18 @@ def _refuse_begun(target: Target, output: OutputConfig) -> None:
 
 
 def _look_for_pictures(target: Target, output: OutputConfig) -> None:
-    """Refuse to mix crops of two runs, and warn of pictures that an earlier run left."""
+    """Refuse to mix pictures of two runs, and warn of pictures that an earlier run left."""
     if target.folder is None:
         return
-    crops = target.folder / CROPS
-    old_crops = next(saved_crops(crops), None) is not None
-    if output.save_crops and old_crops and not output.overwrite:
-        raise ConfigError(
-            f"The output {crops} exists; add --overwrite or choose another name.", "overwrite"
-        )
+    wanted = {kind for kind, _ in target.sinks}
+    left = [target.folder / name for name in FOLDERS if any(FOLDERS[name](target.folder / name))]
+    for path in left:
+        if path.name in wanted and not output.overwrite:
+            raise ConfigError(
+                f"The output {path} exists; add --overwrite or choose another name.", "overwrite"
+            )
     if output.images and output.anonymize == "none":
         return
-    left = [crops] if old_crops else []
     if not output.images and probe.exists(target.folder / VIDEO):
         left.append(target.folder / VIDEO)
     if not output.images and target.segmented and any(target.folder.glob(f"*/{VIDEO}")):

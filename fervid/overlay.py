@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from fervid.draw import FAINT, FONT, FONT_PX, LEAST_UNIT, TEXT, U8, WARNING
+from fervid.pen import FAINT, FONT, FONT_PX, LEAST_UNIT, TEXT, U8, WARNING
 
 UNIT = 1 / 360  # of the picture's height, or of 9/16 of its width
 CAPITAL = 8  # height of capitals, in units

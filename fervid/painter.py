@@ -6,7 +6,8 @@ from functools import partial
 
 from fervid.anonymize import Anonymizer, Method, Region, cover
 from fervid.config import RunConfig
-from fervid.draw import U8, draw
+from fervid.draw import draw
+from fervid.pen import U8
 from fervid.records import Frame, FrameResult
 
 

@@ -1,24 +1,36 @@
-"""The state of a run as text: a panel for a terminal, a line for a log; pure functions."""
+"""The state of one source as a panel for a terminal; pure functions."""
 
-from rich import box
-from rich.panel import Panel
 from rich.text import Text
 
-from fervid.link import Outage
-from fervid.records import FaceView, Snapshot
+from fervid.glyphs import ACCENT, ASCII, LOST, SURE, UNICODE, UNSURE, Framed, Glyphs, in_rows
+from fervid.history import FRAMES
+from fervid.portraits import faces_lines
+from fervid.records import Snapshot
+from fervid.words import (
+    clock_time,
+    drop_words,
+    filter_words,
+    frames_words,
+    left_words,
+    noise_words,
+    offline_words,
+    share_done,
+    shown,
+    state_word,
+)
 
-MAX_WIDTH = 140  # columns; wider lines are hard to follow
-BESIDES = 22  # columns of a face's line that are neither bar nor tail
-TAIL = 31  # columns for the doubts or the next labels
+MAX_WIDTH = 200  # columns
 CELL = 25  # columns of one stage's name and latencies
-LEVEL_NAMES = {"gaussian": "sigma", "salt_pepper": "density", "speckle": "sigma"}
-UNICODE_BAR, ASCII_BAR = "█░", "#."
-UNICODE_SPARKS, ASCII_SPARKS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
-DAY_S = 86_400.0
 SPARK_FULL = 0.3  # severity that fills a spark; the paper's strongest noise
+ROOMY = 13  # rows from which a panel has keys and latencies
+NARROW = 70  # columns under which what is not needed is left out
+NO_WINDOW_KEYS = "Ctrl-C ends the run; what is written stays readable"
+WINDOW_KEYS = (
+    "window: q quit, space pause, h heatmap, f filter, c map, 1-7 class, s picture, e still, ? help"
+)
 
 
-def render(snapshot: Snapshot, width: int, height: int, ascii_only: bool = False) -> Panel:
+def render(snapshot: Snapshot, width: int, height: int, ascii_only: bool = False) -> Framed:
     """A panel of at most `width` x `height` - 1 characters, the last row left to the cursor.
 
     Args:
@@ -27,194 +39,117 @@ def render(snapshot: Snapshot, width: int, height: int, ascii_only: bool = False
         height: of the terminal, in rows.
         ascii_only: the terminal's encoding has no block characters.
     """
-    width = min(width, MAX_WIDTH)
-    inner = max(width - 4, 20)
-    bar = ASCII_BAR if ascii_only else UNICODE_BAR
-    stages = [*_stages(snapshot, inner), Text()]
-    lines = [_progress(snapshot, inner, bar), _counts(snapshot), Text()]
-    lines += [_noise(snapshot, inner, ASCII_SPARKS if ascii_only else UNICODE_SPARKS)]
-    lines += [Text(f"filter  {snapshot.filter_name}"), Text()]
-    if height - 3 - len(lines) - len(stages) >= min(len(snapshot.faces), 3):
-        lines += stages  # of a low terminal the faces get the room
-    lines += _faces(snapshot.faces, height - 3 - len(lines), inner, bar)
-    for line in lines:
-        line.truncate(inner, overflow="crop" if ascii_only else "ellipsis")
-    title = Text(f"fervid  {_shown(snapshot.source)}", style="bold")
-    title.truncate(inner, overflow="crop" if ascii_only else "ellipsis")
-    return Panel(
-        Text("\n").join(lines),
-        box=box.ASCII if ascii_only else box.ROUNDED,
-        title=title,
-        title_align="left",
-        width=width,
-        border_style="dim",
-    )
+    width = max(min(width, MAX_WIDTH), 20)
+    inner, rows = width - 4, height - 3
+    glyphs = ASCII if ascii_only else UNICODE
+    run = [_progress(snapshot, inner, glyphs), _counts(snapshot)]
+    picture = [
+        _noise(snapshot, inner, glyphs),
+        Text(f"filter   {filter_words(snapshot)}"),
+        _quality(snapshot, inner),
+    ]
+    keys = [keys_line(snapshot)] if rows >= ROOMY else []
+    few_stages = [slowest_line(snapshot)] if snapshot.stages and rows >= ROOMY else []
+    room = rows - len(run) - len(picture) - len(keys)
+    faces = faces_lines(snapshot.faces, max(room - len(few_stages), 1), inner, glyphs)
+    stages = stage_lines(snapshot, inner)
+    stages = stages if len(faces) + len(stages) <= room else few_stages
+    parts = [run, picture, faces, stages, keys]
+    title = Text(f"fervid  {shown(snapshot.source)}", style="bold")
+    lines = _spread(parts, rows)[: max(rows, 1)]
+    return Framed(title, state_text(snapshot), lines, width, glyphs)
 
 
-def _shown(text: str) -> str:
-    """Text without characters that a terminal would obey or cannot show."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+def _spread(parts: list[list[Text]], rows: int) -> list[Text]:
+    """The parts one below the other, with blank lines between them as far as there is room."""
+    parts = [part for part in parts if part]
+    spare = rows - sum(map(len, parts))
+    lines = parts[0]
+    for part in parts[1:]:
+        lines = [*lines, *([Text()] if spare > 0 else []), *part]
+        spare -= 1
+    return lines
 
 
-def _clock_time(seconds: float) -> str:
-    """Seconds as 1:02 or 1:02:03."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+def state_text(snapshot: Snapshot) -> Text:
+    """What the source does, in a word."""
+    word = state_word(snapshot)
+    lost = word in ("offline", "failed")
+    return Text(word, f"bold {LOST}" if lost else f"bold {SURE}" if word == "live" else "bold")
 
 
-def _bar(share: float, length: int, chars: str) -> str:
-    """A bar of `length` characters, filled by a share of 0-1."""
-    filled = round(min(max(share, 0.0), 1.0) * length)
-    return chars[0] * filled + chars[1] * (length - filled)
+def keys_line(snapshot: Snapshot) -> Text:
+    """The keys that do something."""
+    if snapshot.state != "running":
+        return Text()
+    return Text(WINDOW_KEYS if snapshot.window else NO_WINDOW_KEYS, "dim")
 
 
-def offline_words(outage: Outage) -> str:
-    """Since when (local time), for how long, why and how often it was tried."""
-    since = outage.since.astimezone()
-    day = f"{since:%Y-%m-%d} " if outage.seconds >= DAY_S else ""
-    return (
-        f"offline since {day}{since:%H:%M:%S} ({_clock_time(outage.seconds)}, attempts "
-        f"{outage.attempts}): {_shown(outage.cause)}"
-    )
-
-
-def _share_done(snapshot: Snapshot) -> float | None:
-    """How much of a file is done, 0-1; None for a live source and where nobody knows."""
-    if snapshot.live:
-        return None
-    if snapshot.n_frames:
-        return min(snapshot.frames / snapshot.n_frames, 1.0)
-    if snapshot.duration_s:
-        return min(snapshot.position_s / snapshot.duration_s, 1.0)
-    return None
-
-
-def _left(snapshot: Snapshot) -> str:
-    """The time left, as ", 1:02 left"; empty where it cannot be told yet."""
-    done = _share_done(snapshot)
-    if not done or snapshot.elapsed_s < 1:
-        return ""
-    return f", {_clock_time(snapshot.elapsed_s * (1 - done) / done)} left"
-
-
-def _frames(snapshot: Snapshot) -> str:
-    """Frames done, of how many where that is known."""
-    of = f"/{snapshot.n_frames:,}" if snapshot.n_frames and not snapshot.live else ""
-    return f"{snapshot.frames:,}{of}"
-
-
-def _progress(snapshot: Snapshot, inner: int, bar: str) -> Text:
+def _progress(snapshot: Snapshot, inner: int, glyphs: Glyphs) -> Text:
     """Frames, and for a file a bar with the time left."""
-    head = f"frame   {_frames(snapshot)}"
+    head = f"frame    {frames_words(snapshot)}"
     if snapshot.offline:
-        return Text.assemble(f"{head}   ", (offline_words(snapshot.offline), "bold red"))
-    done = _share_done(snapshot)
+        return Text.assemble(f"{head}   ", (offline_words(snapshot.offline), f"bold {LOST}"))
+    done, place = share_done(snapshot), clock_time(snapshot.position_s)
     if done is None:
-        return Text(
-            f"{head}   {'live' if snapshot.live else 'at'} {_clock_time(snapshot.position_s)}"
-        )
-    tail = f" {done:4.0%}  at {_clock_time(snapshot.position_s)}{_left(snapshot)}"
+        return Text(f"{head}   {'live' if snapshot.live else 'at'} {place}")
+    tail = f" {done:4.0%}  at {place}{left_words(snapshot)}"
     length = min(max(inner - len(head) - len(tail) - 3, 5), 60)
-    return Text.assemble(f"{head}   ", (_bar(done, length, bar), "cyan"), tail)
+    return Text.assemble(f"{head}   ", (glyphs.drawn_bar(done, length), ACCENT), tail)
 
 
 def _counts(snapshot: Snapshot) -> Text:
     """Rate, drops, memory and totals."""
+    drops = drop_words(snapshot)
     return Text.assemble(
+        "speed    ",
         (f"{snapshot.fps:.1f} fps", "bold"),
         "   dropped ",
-        (f"{snapshot.dropped:,}", "yellow" if snapshot.dropped else ""),
-        (f" late, {snapshot.missed:,} offline" if snapshot.missed else "", "yellow"),
+        (drops, "" if drops == "0" else UNSURE),
+        f"   faces {snapshot.faces_total:,} in {snapshot.tracks_total:,} "
+        f"track{'' if snapshot.tracks_total == 1 else 's'}",
         f"   memory {snapshot.memory_mb:,.0f} MB",
-        f"   faces {snapshot.faces_total:,} in {snapshot.tracks_total:,} tracks",
     )
 
 
-def _noise_words(snapshot: Snapshot) -> str:
-    """Kind and level, such as "gaussian sigma 0.120"."""
-    name = LEVEL_NAMES.get(snapshot.noise_kind)
-    return snapshot.noise_kind + (f" {name} {snapshot.noise_level:.3f}" if name else "")
-
-
-def _noise(snapshot: Snapshot, inner: int, sparks: str) -> Text:
+def _noise(snapshot: Snapshot, inner: int, glyphs: Glyphs) -> Text:
     """Kind, level and severity, and how the severity went."""
-    words = f"{_noise_words(snapshot):<26} severity {snapshot.severity:.3f}  "
-    history = snapshot.noise_history
-    room = max(inner - 8 - len(words), 1)
-    group = -(-len(history) // room) or 1
-    peaks = [max(history[i : i + group]) for i in range(0, len(history), group)]
-    top = len(sparks) - 1
-    drawn = "".join(sparks[min(round(peak / SPARK_FULL * top), top)] for peak in peaks)
-    style = "green" if snapshot.noise_kind == "clean" else "yellow"
-    return Text.assemble("noise   ", (words, style), drawn)
+    clean = snapshot.noise_kind == "clean"
+    words = f"{noise_words(snapshot):<27}"
+    words += f" severity {snapshot.severity:.3f}  " if inner >= NARROW else ""
+    span = f" last {snapshot.history_s:.0f} s" if snapshot.history_s >= 1 else ""
+    room = min(inner - 9 - len(words) - len(span), 60)
+    drawn = glyphs.sparkline(snapshot.noise_history, SPARK_FULL, room, FRAMES)
+    colour = SURE if clean else UNSURE
+    return Text.assemble("noise    ", (words, colour), (drawn, colour), (span, "dim"))
 
 
-def _stages(snapshot: Snapshot, inner: int) -> list[Text]:
+def _quality(snapshot: Snapshot, inner: int) -> Text:
+    """What else is wrong with the picture, each 0 (good) to 1 (bad)."""
+    parts = [
+        f"{name} {value:.2f}"
+        for name, value in zip(("blocks", "blur", "darkness"), snapshot.quality, strict=True)
+    ]
+    scale = "   0 good, 1 bad" if inner >= NARROW else ""
+    return Text.assemble("quality  ", "   ".join(parts), (scale, "dim"))
+
+
+def stage_lines(snapshot: Snapshot, inner: int) -> list[Text]:
     """Latencies of the stages, several on a line."""
+    if not snapshot.stages:
+        return []
     cells = [
         f"{name[:10]:<10}{p50:6.1f}{p95:6.1f}".ljust(CELL) for name, p50, p95 in snapshot.stages
     ]
-    across = max(inner // CELL, 1)
-    rows = ["".join(cells[i : i + across]) for i in range(0, len(cells), across)]
-    return [Text("latency in ms: p50 and p95 of each stage", "dim"), *(Text(row) for row in rows)]
+    rows = map("".join, in_rows(cells, max(inner // CELL, 1)))
+    return [
+        Text("latency in ms: median and 95th percentile of each stage", "dim"),
+        *map(Text, rows),
+    ]
 
 
-def _faces(faces: tuple[FaceView, ...], rows: int, inner: int, bar: str) -> list[Text]:
-    """A line for each face; if there are too many, the first ones and how many more."""
-    if not faces:
-        return [Text("no face", "dim")]
-    shown = faces if len(faces) <= rows else faces[: max(rows - 1, 0)]
-    tail = max([TAIL, *(len(_doubts(face)) for face in shown)])
-    length = min(max(inner - BESIDES - tail, 10), 50)
-    lines = [_face(face, inner, length, bar) for face in shown]
-    if len(shown) < len(faces):
-        lines.append(Text(f"+{len(faces) - len(shown)} more", "dim"))
-    return lines
-
-
-def _doubts(face: FaceView) -> str:
-    """Why a label is uncertain; empty if it is not."""
-    return f"uncertain: {', '.join(face.reasons)}" if face.uncertain else ""
-
-
-def _face(face: FaceView, inner: int, length: int, bar: str) -> Text:
-    """Track, label, probability as a bar, then the doubts and the next labels."""
-    share = dict(face.probabilities).get(face.label, 0.0)
-    tail, room = _doubts(face), inner - BESIDES - length
-    others = [p for p in face.probabilities if p[0] != face.label and p[1] >= 0.005]
-    others.sort(key=lambda p: -p[1])
-    for i, (name, other) in enumerate(others):
-        words = f"{', ' if i else '  then ' if tail else 'then '}{name} {other:.0%}"
-        if len(tail) + len(words) > room:
-            break
-        tail += words
-    return Text.assemble(
-        f"{f'#{face.track_id}' if face.track_id >= 0 else '#?':<5}",
-        (f"{face.label[:9]:<9} ", "bold"),
-        (_bar(share, length, bar), "yellow" if face.uncertain else "green"),
-        f" {share:4.0%}  ",
-        (tail, "yellow" if face.uncertain else "dim"),
-    )
-
-
-def plain_line(snapshot: Snapshot) -> str:
-    """A snapshot as one line without control characters, for logs and pipes."""
-    done = _share_done(snapshot)
-    faces = ", ".join(
-        f"#{face.track_id} {face.label}{' (uncertain)' if face.uncertain else ''}"
-        for face in snapshot.faces[:3]
-    )
-    more = f", +{len(snapshot.faces) - 3} more" if len(snapshot.faces) > 3 else ""
-    parts = (
-        f"{_shown(snapshot.source)}: frame {_frames(snapshot)}"
-        + (f" {done:.0%}" if done is not None else "")
-        + _left(snapshot),
-        *([offline_words(snapshot.offline)] if snapshot.offline else []),
-        f"{snapshot.fps:.1f} fps, dropped {snapshot.dropped:,}"
-        + (f" late, {snapshot.missed:,} offline" if snapshot.missed else ""),
-        f"{_noise_words(snapshot)}, filter {snapshot.filter_name}",
-        f"faces {len(snapshot.faces)}" + (f" ({faces}{more})" if faces else ""),
-        f"{snapshot.memory_mb:,.0f} MB",
-    )
-    return "; ".join(parts)
+def slowest_line(snapshot: Snapshot) -> Text:
+    """The stages on one line, the slowest first."""
+    slowest = sorted(snapshot.stages, key=lambda stage: -stage[1])
+    words = ", ".join(f"{name} {p50:.1f}" for name, p50, _ in slowest)
+    return Text(f"latency  {words} ms")

@@ -21,7 +21,7 @@ from fervid.controls import View
 from fervid.crops import crop_boxes, crop_faces, longer_sides, residual_noise
 from fervid.explain import HeatmapStream, MapBudget, ProbabilityStream, aligned
 from fervid.faces import FaceDetector
-from fervid.filters import FilterName, choose_filter, filter_table, get_filter
+from fervid.filters import FilterName, choose_filter, filter_reason, filter_table, get_filter
 from fervid.frames import Footage, open_frames
 from fervid.labels import calibrate, doubts
 from fervid.noise import NoiseMeter
@@ -47,6 +47,7 @@ class Pipeline:
 
     Raises:
         ModelError: a model cannot be opened.
+        ConfigError: `config` explains a class that the model does not know.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Pipeline:
         self._probabilities = ProbabilityStream(self._config.labels.smooth_s)
         self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)
         self._budget = MapBudget(self._config.explain.map_every)
-        self._view = View.of(self._config)
+        self._view = View.of(self._config, self.classes)
         self._last: tuple[Frame, Noise, Faces] | None = None
         self._run_now = object()
 
@@ -182,7 +183,7 @@ class Pipeline:
             faces = self._tracker.update(faces, frame.time_s, frame.bgr)
         self._last = frame, noise, faces
         maps = self._looked_at and self._budget.wants(faces.track_ids)
-        return self._prepare(watch, view or View.of(self._config), dropped, maps)
+        return self._prepare(watch, view or View.of(self._config, self.classes), dropped, maps)
 
     def again(self, view: View) -> FrameResult:
         """The last frame's result as it would be with another view; it takes the last one's place.
@@ -242,6 +243,9 @@ class Pipeline:
             crops=prepared.crops,
             cam=view.cam,
             target=self._card.classes[view.target] if view.target >= 0 else "",
+            filter_reason=filter_reason(
+                prepared.filter_name, prepared.noise, view.filter != "auto", self._filter_table
+            ),
         )
 
     def _heat(self, output: ModelOutput, prepared: Prepared) -> F32:

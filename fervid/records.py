@@ -19,6 +19,11 @@ from fervid.link import Outage
 F32 = NDArray[np.float32]
 NoiseKind = Literal["clean", "gaussian", "salt_pepper", "speckle"]
 NOISE_KINDS: tuple[NoiseKind, ...] = ("clean", "gaussian", "salt_pepper", "speckle")
+# Why a frame has its filter: "told" by a person, against its "noise", or against the "blocks" of a
+# codec; and why it has none: the frame is "clean", none helps the network against its noise
+# ("unhelpful"), or its faces are too "large" for blocks to matter.
+FilterReason = Literal["told", "noise", "blocks", "clean", "unhelpful", "large"]
+SourceState = Literal["running", "ended", "failed"]
 CAM_NAMES: tuple[str, ...] = ("gradcam", "adaptive", "gradcam_fused", "adaptive_fused")
 
 
@@ -214,6 +219,7 @@ class FrameResult:
             a result that was not made from a picture.
         cam: kind of `heatmaps`, one of CAM_NAMES; empty where nobody said.
         target: class that `heatmaps` are of; empty for each face's most probable one.
+        filter_reason: why it was this filter.
     """
 
     index: int
@@ -235,6 +241,7 @@ class FrameResult:
     crops: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 0), np.uint8))
     cam: str = ""
     target: str = ""
+    filter_reason: FilterReason = "clean"
 
     def __post_init__(self) -> None:
         n, k = len(self.faces), len(self.classes)
@@ -250,13 +257,19 @@ class FrameResult:
 
 @dataclass(frozen=True, slots=True)
 class FaceView:
-    """One face as the dashboard shows it."""
+    """One face as the dashboard shows it.
+
+    `width_px` is the longer side of its box; `history` holds the probabilities of the last frames,
+    a tuple a class in the order of `probabilities`, oldest first.
+    """
 
     track_id: int
     label: str
     probabilities: tuple[tuple[str, float], ...]
     uncertain: bool
     reasons: tuple[str, ...]
+    width_px: float = 0.0
+    history: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +277,10 @@ class Snapshot:
     """The state of a run at one moment: all that the dashboard may show.
 
     `stages` maps a stage to its p50 and p95 in ms; `noise_history` is severity over the last
-    frames, oldest first; `n_frames` is None for a live source. `offline` is None while the source
-    is there, `missed` counts pictures that were not sent while it was not.
+    frames, oldest first, and `history_s` says how many seconds they are; `n_frames` is None for a
+    live source. `offline` is None while the source is there, `missed` counts pictures that were not
+    sent while it was not, `damaged` those that could not be decoded. `quality` is that of `Noise`,
+    `state` says whether frames still come, `window` whether there is one with keys.
     """
 
     source: str
@@ -289,3 +304,9 @@ class Snapshot:
     tracks_total: int
     offline: Outage | None = None
     missed: int = 0
+    damaged: int = 0
+    history_s: float = 0.0
+    quality: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    filter_reason: FilterReason = "clean"
+    state: SourceState = "running"
+    window: bool = False

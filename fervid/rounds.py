@@ -42,11 +42,12 @@ def run_group(session: Session, targets: Sequence[Target], failures: Failures) -
         if not lanes:
             return False
         with _display(session) as display:
+            opened = tuple(lanes)  # those that have ended are shown too
             while lanes:
                 shown = tuple(lanes)
                 _wait(shown, news)
                 lanes = _round(network, shown, failures)
-                display.update(partial(snapshots, shown))
+                display.update(partial(snapshots, opened))
                 if any(lane.quit for lane in shown):
                     return True
     return False

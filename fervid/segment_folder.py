@@ -21,8 +21,7 @@ from fervid.durable import write_durably
 from fervid.errors import ConfigError, SinkError
 from fervid.lock import FolderLock
 from fervid.opened import make_folder
-from fervid.outputs import CROPS, IN_FOLDER, SEGMENT
-from fervid.sinks.crops import saved_crops
+from fervid.outputs import FOLDERS, IN_FOLDER, SEGMENT
 
 FORMAT_KEY, FORMAT = "fervid_segment", 1
 _NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z(?:_\d{2,}h[0-5]\dm[0-5]\ds)?(?:-\d+)?")
@@ -123,9 +122,8 @@ def read_segment(folder: Path) -> Segment | None:
 
 def own_files(segment: Segment) -> Iterator[Path]:
     """The files of a segment that fervid writes, the manifest last; no links, none behind links."""
-    crops = segment.folder / CROPS
-    if crops.is_dir() and not crops.is_symlink():
-        for path in saved_crops(crops):
+    for pictures in _picture_folders(segment):
+        for path in FOLDERS[pictures.name](pictures):
             if not path.parent.is_symlink() and _is_plain(path):
                 yield path
     for name in (*IN_FOLDER, SEGMENT):
@@ -166,11 +164,16 @@ def remove_segment(segment: Segment) -> None:
     """
     for path in own_files(segment):
         path.unlink(missing_ok=True)
-    crops = segment.folder / CROPS
-    folders = [] if crops.is_symlink() else [p for p in crops.glob("track_*") if not p.is_symlink()]
-    for folder in (*folders, crops, segment.folder):
+    pictures = _picture_folders(segment)
+    inner = [path for folder in pictures for path in folder.glob("track_*")]
+    for folder in (*(path for path in inner if not path.is_symlink()), *pictures, segment.folder):
         with suppress(OSError):  # not empty, or not there
             folder.rmdir()
+
+
+def _picture_folders(segment: Segment) -> list[Path]:
+    folders = [segment.folder / name for name in FOLDERS]
+    return [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
 
 
 def _is_plain(path: Path) -> bool:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import cv2
 
-from fervid.draw import U8, draw
+from fervid.draw import draw
 from fervid.errors import SinkError
 from fervid.folders import safe_name
+from fervid.pen import U8
 from fervid.records import Frame, FrameResult
+from fervid.stills import still
 
 Paint = Callable[[Frame, FrameResult, bool], U8]  # the last: with heatmaps
 LONGEST = 120  # bytes of a label in a file's name
@@ -31,12 +33,14 @@ class Snapshots:
         label: of the source.
         allowed: whether pictures may be written at all.
         paint: makes the picture that is saved, which need not be the one in the window.
+        bare: whether faces may be seen in what is written; stills show nothing else.
     """
 
     folder: Path
     label: str
     allowed: bool = True
     paint: Paint = annotated
+    bare: bool = True
 
     def save(self, frame: Frame, result: FrameResult, heatmap: bool) -> Path:
         """Save one picture under a name that no file has; returns its path.
@@ -44,8 +48,20 @@ class Snapshots:
         Raises:
             SinkError: it cannot be written; nothing is left of it.
         """
-        done, png = cv2.imencode(".png", self.paint(frame, result, heatmap))
         stem = f"{file_name(self.label)}-{frame.index}"
+        return self._write(self.paint(frame, result, heatmap), stem)
+
+    def save_still(self, frame: Frame, result: FrameResult) -> Path:
+        """Save original, filtered, map and figures side by side, as `save` does.
+
+        Raises:
+            SinkError: it cannot be written; nothing is left of it.
+        """
+        stem = f"{file_name(self.label)}-{frame.index}-still"
+        return self._write(still(frame.bgr, result), stem)
+
+    def _write(self, picture: U8, stem: str) -> Path:
+        done, png = cv2.imencode(".png", picture)
         if not done:
             raise SinkError(f"The snapshot {stem} cannot be made into a PNG.", stem)
         try:

@@ -6,18 +6,18 @@ small however long a run lasts.
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import psutil  # type: ignore[import-untyped]
 
+from fervid.history import History
 from fervid.link import LinkEvent
 from fervid.records import FaceView, FrameResult, Noise, Snapshot, SourceInfo
 
 WINDOW_S = 5.0  # over which the frame rate is taken
-WINDOW_FRAMES = 240  # over which latencies and noise are shown
+WINDOW_FRAMES = 240  # over which latencies are shown
 MAX_TRACKS = 1000  # of which the summary keeps details
 PERCENTILES = (50, 95, 99)  # of each stage's time, in the summary
 BIN = math.log(1.02)  # the summary's latencies are right within 1 %
@@ -66,8 +66,8 @@ class Latency:
 
     def latest(self) -> tuple[float, float]:
         """p50 and p95 of the latest frames."""
-        p50, p95 = np.percentile(np.array(self._latest), (50, 95))
-        return float(p50), float(p95)
+        ordered = sorted(self._latest)  # six times as fast as numpy for so few
+        return _between(ordered, 0.5), _between(ordered, 0.95)
 
     def overall(self, share: float) -> float:
         """The latency that `share` of all measurements do not exceed, within 1 %."""
@@ -78,6 +78,14 @@ class Latency:
             if left <= 0:
                 break
         return value
+
+
+def _between(ordered: Sequence[float], share: float) -> float:
+    """The percentile of sorted numbers, by straight lines between them."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
 @dataclass(slots=True)
@@ -106,7 +114,7 @@ class RunStats:
         self._started_s = clock()
         self._rate = Rate()
         self._stages: dict[str, Latency] = {}
-        self._history: deque[float] = deque(maxlen=WINDOW_FRAMES)
+        self._history = History()
         self._last: FrameResult | None = None
         self._counts: Counter[str] = Counter()
         self._noise: Counter[str] = Counter()
@@ -132,7 +140,7 @@ class RunStats:
         self._rate.tick(now)
         for stage, ms in {**result.timings.stages_ms, **(more_ms or {})}.items():
             self._stages.setdefault(stage, Latency()).add(ms)
-        self._history.append(result.noise.severity)
+        self._history.observe(result)
         self._counts.update(frames=1, dropped=result.dropped, faces=len(result.faces))
         self._counts["with_faces"] += len(result.faces) > 0
         self._noise[result.noise.kind] += 1
@@ -197,13 +205,16 @@ class RunStats:
             noise_kind=noise.kind,
             noise_level=noise.level,
             severity=noise.severity,
-            noise_history=tuple(self._history),
+            noise_history=self._history.severities,
             filter_name=last.filter_name if last else "none",
-            faces=_face_views(last) if last else (),
+            faces=_face_views(last, self._history) if last else (),
             memory_mb=self._memory_mb(),
             faces_total=self._counts["faces"],
             tracks_total=self._counts["tracks"],
             missed=self._counts["missed"],
+            history_s=self._history.seconds,
+            quality=tuple(noise.quality.tolist()),
+            filter_reason=last.filter_reason if last else "clean",
         )
 
     def summary(self) -> dict[str, Any]:
@@ -269,9 +280,10 @@ def _describe(track_id: int, track: Track) -> dict[str, Any]:
     }
 
 
-def _face_views(result: FrameResult) -> tuple[FaceView, ...]:
+def _face_views(result: FrameResult, history: History) -> tuple[FaceView, ...]:
     """The faces of one frame by track id, so that a face keeps its place on the screen."""
     columns = (result.faces.track_ids, result.labels, result.smoothed, result.uncertain)
+    sides = (result.faces.boxes[:, 2:] - result.faces.boxes[:, :2]).max(1, initial=0.0)
     views = [
         FaceView(
             int(track),
@@ -279,7 +291,9 @@ def _face_views(result: FrameResult) -> tuple[FaceView, ...]:
             tuple(zip(result.classes, row.tolist(), strict=True)),
             bool(doubt),
             why,
+            float(side),
+            history.of(int(track)),
         )
-        for track, label, row, doubt, why in zip(*columns, result.reasons, strict=True)
+        for track, label, row, doubt, why, side in zip(*columns, result.reasons, sides, strict=True)
     ]
     return tuple(sorted(views, key=lambda view: view.track_id))

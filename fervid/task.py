@@ -18,6 +18,7 @@ from fervid.backends import Backend, model_file, open_backend
 from fervid.card import sha256
 from fervid.clips import INTERRUPTED, Row
 from fervid.config import RunConfig
+from fervid.controls import target_of
 from fervid.durable import clear, saved, settle
 from fervid.errors import FervidError, ReaderGone, SinkError
 from fervid.failures import Failures
@@ -115,8 +116,10 @@ def open_network(
 
     Raises:
         ModelError: it cannot be opened.
+        ConfigError: `config` explains a class that it does not know.
     """
     if given is not None:
+        target_of(config.explain.explain, given.card.classes)
         yield given, ""
         return
     model, cores = config.model, config.cores
@@ -124,6 +127,7 @@ def open_network(
         model_file(model.model) as path,
         closing(open_backend(path, model.device, cores.threads or threads, cores.spin)) as backend,
     ):
+        target_of(config.explain.explain, backend.card.classes)
         yield backend, sha256(path)
 
 

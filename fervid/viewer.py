@@ -10,9 +10,9 @@ from typing import Self
 
 from fervid.config import RunConfig
 from fervid.controls import HELP, Controls, View, press
-from fervid.draw import U8
 from fervid.errors import DisplayError, SinkError
 from fervid.overlay import waiting, with_help, with_messages
+from fervid.pen import U8
 from fervid.records import Frame, FrameResult, SourceInfo
 from fervid.snapshots import Snapshots, annotated
 from fervid.window import Window, fitted, open_window
@@ -59,7 +59,10 @@ def window_for(config: RunConfig, info: SourceInfo, news: Condition) -> Window |
 
 def snapshots_for(config: RunConfig, info: SourceInfo, folder: Path | None) -> Snapshots:
     """Where snapshots of a source go: its folder of outputs, else the working directory."""
-    return Snapshots(folder or Path(), info.label, allowed=config.output.images)
+    output = config.output
+    return Snapshots(
+        folder or Path(), info.label, allowed=output.images, bare=output.anonymize == "none"
+    )
 
 
 class Viewer:
@@ -201,16 +204,22 @@ class Viewer:
             return
         if self._controls.message:
             self._say(self._controls.message)
-        if self._controls.snapshot:
-            self._controls = replace(self._controls, snapshot=False)
-            self._say(self._keep(*scene))
+        if self._controls.snapshot or self._controls.still:
+            as_still = self._controls.still
+            self._controls = replace(self._controls, snapshot=False, still=False)
+            self._say(self._keep(*scene, as_still=as_still))
 
-    def _keep(self, frame: Frame, result: FrameResult) -> str:
-        """Save a snapshot; returns what the window says about it."""
+    def _keep(self, frame: Frame, result: FrameResult, *, as_still: bool) -> str:
+        """Save a snapshot or a still; returns what the window says about it."""
         if not self._snapshots.allowed:
             return "not saved: --no-images"
+        if as_still and not self._snapshots.bare:
+            return "not saved: a still shows faces, and --anonymize hides them"
         try:
-            path = self._snapshots.save(frame, result, self.heatmap)
+            if as_still:
+                path = self._snapshots.save_still(frame, result)
+            else:
+                path = self._snapshots.save(frame, result, self.heatmap)
         except SinkError as error:  # a look through the window costs no run
             self._tell(str(error))
             return "not saved; the terminal says why"

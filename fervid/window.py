@@ -7,8 +7,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from fervid.draw import U8
 from fervid.errors import DisplayError
+from fervid.pen import U8
 from fervid.window_link import LEAVE, ProcessWindow, needs_display
 
 MOST_PX = (1280, 720)  # a larger picture is shown smaller: it fits most screens

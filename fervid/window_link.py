@@ -19,8 +19,8 @@ from typing import IO
 import numpy as np
 
 from fervid.config import without_credentials
-from fervid.draw import U8
 from fervid.errors import DisplayError
+from fervid.pen import U8
 
 _log = logging.getLogger(__name__)
 

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from fervid import probe
 from fervid.archive import CLIPS, known_folders, refuse_foreign, write_archive
-from fervid.clips import Row, clip_row, failed_row, render
+from fervid.clips import Row, clip_row, failed_row
 from fervid.config import STDOUT, RunConfig
 from fervid.console import say
+from fervid.ending import ending
 from fervid.errors import ReaderGone, SinkError
 from fervid.interrupt import held_interrupt
 from fervid.opened import close_sinks, make_folder, make_sink, open_sink, refuse_gone
@@ -38,7 +39,7 @@ class RunOutputs:
     Args:
         config: of the run.
         targets: of all its sources, as `plan` makes them.
-        stderr: for the table at the end of a run over several sources.
+        stderr: for the table at the end of a run.
         stdout: for data that were asked for with `-`.
 
     Raises:
@@ -218,7 +219,7 @@ class RunOutputs:
         """Complete the shared files and the archive's tables.
 
         Args:
-            show: show the table of clips, if there are several.
+            show: show the table of sources.
 
         Raises:
             SinkError: one could not be completed; the others are.
@@ -293,6 +294,14 @@ class RunOutputs:
         write_archive(out, [*others, *filter(there.__contains__, mine)], fresh)
 
     def _show(self) -> None:
-        if self._several and self._rows and not self._config.quiet:
-            rows = [self._rows[t.source] for t in self._targets if t.source in self._rows]
-            self._stderr.print(render(rows))
+        """The table at the end; one source that never began has said why, and needs none."""
+        rows = [self._rows[t.source] for t in self._targets if t.source in self._rows]
+        begun = self._several or any(row["frames"] for row in rows)
+        if rows and begun and not self._config.quiet:
+            self._stderr.print(ending(rows, self._places()))
+
+    def _places(self) -> list[str]:
+        """Where a person finds the results."""
+        output, folders = self._config.output, [t.folder for t in self._targets if t.folder]
+        folder = folders[0] if len(folders) == 1 else output.out
+        return [*([f"{folder}/"] if folder else []), *map(str, output.files())]

@@ -18,10 +18,10 @@ def results(frames, classes=CLASSES):
     ]
 
 
-def write_run(out, clips, *, failing=(), console=None, classes=CLASSES, **options):
+def write_run(out, clips, *, failing=(), console=None, classes=CLASSES, quiet=False, **options):
     """Write a run over several clips: {source: number of frames}; `failing` ones have none."""
     options = {"images": False, "overwrite": True, **options}
-    config = RunConfig(tuple(clips), output=OutputConfig(out=out, **options))
+    config = RunConfig(tuple(clips), quiet=quiet, output=OutputConfig(out=out, **options))
     targets = plan(config, config.sources)
     console = console or Console(file=io.StringIO())
     with RunOutputs(config, targets, console, io.StringIO()) as outputs:

@@ -41,7 +41,18 @@ LAYERS = {
             "filters",
             "crops",
         ),
-        *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "panel", "stats"),
+        *("noise", "noise_sample", "noise_features", "explain", "labels", "draw", "stats"),
+        *(
+            "pen",
+            "legend",
+            "stills",
+            "history",
+            "words",
+            "glyphs",
+            "portraits",
+            "panel",
+            "overview",
+        ),
         *("network", "anonymize", "folders"),
         *("controls", "overlay", "snapshots", "painter", "threads", "window_link", "window"),
     ),
@@ -49,7 +60,7 @@ LAYERS = {
     4: (
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
-        *("durable", "lock", "manifest", "watch", "intervals", "elan"),
+        *("durable", "lock", "manifest", "watch", "intervals", "elan", "ending"),
         *("opened", "segment_folder", "retention", "segments"),
     ),
     5: (

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import cv2
 import pytest
 
 from samples import custom_backend, custom_sink
+from tests.browser import needs_browser
 from tests.clips import clip
 from tests.places import ROOT, SAMPLE
 
@@ -75,6 +77,21 @@ def test_frames_of_a_video_in_one_picture(folder, tmp_path):
     pairs = cv2.imread(str(tmp_path / "both.png"))
     assert pairs.shape == (540, 960, 3)
     assert (pairs[:, :480] == pairs[:, 480:]).all()
+
+
+@needs_browser
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is missing (apt install tmux)")
+@pytest.mark.parametrize(("size", "option"), [("80x24", "--light"), ("60x20", "--set")])
+def test_the_dashboard_in_a_real_terminal(folder, tmp_path, size, option):
+    setting = ["NO_COLOR=1"] if option == "--set" else []
+    words = [tmp_path / "x.png", "--size", size, "--when", "1 source", option, *setting, "--fervid"]
+    sample("dashboard_picture.py", *words, folder / "clip.mp4")
+    picture = cv2.imread(str(tmp_path / "x.png"))
+    columns = int(size.split("x")[0])
+    assert picture.shape[1] == pytest.approx(columns * 9 + 24, abs=12)
+    coloured = int((picture.max(2).astype(int) - picture.min(2) > 60).sum())
+    assert (coloured > 500) is not bool(setting)
+    assert bool(picture.mean() > 128) is (option == "--light")
 
 
 def test_two_models_side_by_side(folder, tmp_path):

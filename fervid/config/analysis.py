@@ -64,12 +64,14 @@ class ExplainConfig(Section):
     """How a label is explained.
 
     Attributes:
+        explain: Class whose heatmaps are shown, as happy; else each face's most probable one.
         cam: Kind of heatmap, of the last layer or fused over two.
         heatmap: Draw the heatmap into the video.
         map_every: Frames a heatmap lasts; 0: until face or label changes.
         heatmap_smooth_s: Seconds over which a heatmap is smoothed; 0 is none.
     """
 
+    explain: str | None = None
     cam: CamName = "adaptive"
     heatmap: Switch = True
     map_every: int = within(1, 0)

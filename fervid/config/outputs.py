@@ -54,6 +54,7 @@ class OutputConfig(Section):
         subtitles: Write subtitles into each source's folder, as faces.srt (needs --out).
         save_crops: Write face crops as the network saw them into each source's folder, at each
             new label of a face and once a second (needs --out).
+        stills: Write a still at each change of label: original, filtered, map (needs --out).
         images: Allow outputs that show faces; --no-images forbids them all.
         anonymize: Cover each face's head in every picture that is written, until 1 second after
             it was last found; one that is never found is not hidden.
@@ -70,6 +71,7 @@ class OutputConfig(Section):
     srt: Path | None = None
     subtitles: bool = False
     save_crops: bool = False
+    stills: bool = False
     images: Switch = True
     anonymize: Anonymize = "none"
     overwrite: bool = False
@@ -107,24 +109,25 @@ class OutputConfig(Section):
 
     def _refuse_pairs(self) -> None:
         """Stop where one option takes away what another one asks for."""
-        for key in ("subtitles", "save_crops", "resume"):
+        for key in ("subtitles", "save_crops", "stills", "resume"):
             if getattr(self, key) and self.out is None:
                 raise ConfigError(f"{_option(key)} needs a folder; add --out DIR.", key)
         if self.resume and self.overwrite:
             raise ConfigError(
                 "--resume goes on and --overwrite begins again; drop one of them.", "resume"
             )
-        for key in ("video", "save_crops"):
+        for key in ("video", "save_crops", "stills"):
             if getattr(self, key) and not self.images:
                 raise ConfigError(
                     f"{_option(key)} shows faces and --no-images forbids that; drop one of them.",
                     key,
                 )
-        if self.save_crops and self.anonymize != "none":
-            raise ConfigError(
-                "--save-crops writes faces and --anonymize hides them; drop one of them.",
-                "save_crops",
-            )
+        for key in ("save_crops", "stills"):
+            if getattr(self, key) and self.anonymize != "none":
+                raise ConfigError(
+                    f"{_option(key)} writes faces and --anonymize hides them; drop one of them.",
+                    key,
+                )
 
     def _refuse_suffixes(self) -> None:
         """Stop where a name promises another kind of file than the one that is written."""

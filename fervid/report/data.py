@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fervid.draw import CLASS_COLOURS, HEAT_COLOURS
+from fervid.pen import CLASS_COLOURS, HEAT_COLOURS
 from fervid.records import NOISE_KINDS
 from fervid.report.moments import Moment
 from fervid.report.observer import BINS, Observer

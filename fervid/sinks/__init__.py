@@ -102,4 +102,5 @@ SINKS: dict[str, str] = {
     "srt": "fervid.sinks.srt:SrtSink",
     "events": "fervid.watch.events:EventsSink",
     "crops": "fervid.sinks.crops:CropsSink",
+    "stills": "fervid.sinks.stills:StillsSink",
 }

@@ -84,6 +84,7 @@ def test_field_names_are_distinct_over_all_sections():
         (OutputConfig, {"srt": STDOUT}, "--srt cannot be written"),
         (OutputConfig, {"subtitles": True}, "--subtitles needs a folder; add --out DIR."),
         (OutputConfig, {"save_crops": True}, "--save-crops needs a folder; add --out DIR."),
+        (OutputConfig, {"stills": True}, "--stills needs a folder; add --out DIR."),
         (
             OutputConfig,
             {"video": Path("a.mp4"), "images": False},

@@ -3,11 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fervid.config import ExplainConfig, FilterConfig, RunConfig
-from fervid.controls import CAM_ORDER, FILTER_ORDER, HELP, Controls, View, press
+from fervid.controls import CAM_ORDER, FILTER_ORDER, HELP, Controls, View, press, target_of
+from fervid.errors import ConfigError
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-START = Controls.of(RunConfig(("x",)))
-KEYS = "q\x1b hfcs?01234567"
+START = Controls.of(RunConfig(("x",)), CLASSES)
+KEYS = "q\x1b hfcse?01234567"
 
 
 def pressed(keys, start=START, classes=CLASSES):
@@ -22,7 +23,7 @@ def test_the_switches_start_as_configured():
         filter=FilterConfig(filter="median"),
         explain=ExplainConfig(cam="gradcam", heatmap=False),
     )
-    assert Controls.of(config) == Controls(View("median", "gradcam"), heatmap=False)
+    assert Controls.of(config, CLASSES) == Controls(View("median", "gradcam"), heatmap=False)
 
 
 @pytest.mark.parametrize("key", ["q", "Q", "\x1b"])
@@ -79,5 +80,21 @@ def test_any_keys_leave_switches_that_can_be_carried_out(keys):
 
 def test_the_help_names_every_key():
     named = " ".join(key for key, _ in HELP)
-    for word in ("q", "Esc", "space", "h", "f", "c", "1 - 7", "0", "s", "?"):
+    for word in ("q", "Esc", "space", "h", "f", "c", "1 - 7", "0", "s", "e", "?"):
         assert word in named
+
+
+@pytest.mark.parametrize(("name", "target"), [(None, -1), ("happy", 3), ("Neutral", 6)])
+def test_the_class_to_explain_starts_as_configured(name, target):
+    config = RunConfig(("x",), explain=ExplainConfig(explain=name))
+    assert Controls.of(config, CLASSES).view.target == target
+
+
+@pytest.mark.parametrize(
+    ("name", "way"), [("hapy", "did you mean happy?"), ("xyz", "it knows angry, disgust, fear,")]
+)
+def test_a_class_that_the_model_does_not_know(name, way):
+    with pytest.raises(ConfigError, match=f"^--explain {name} is no class of the model; ") as said:
+        target_of(name, CLASSES)
+    assert way in str(said.value)
+    assert said.value.key == "explain"

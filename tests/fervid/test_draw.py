@@ -1,11 +1,13 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fervid.draw import CLASS_COLOURS, FAINT, TRACK, draw
+from fervid.legend import heat_bar, map_words
 from fervid.records import Faces, FrameResult, Noise, Timings
 
 CLASSES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -85,14 +87,63 @@ def test_the_status_line_shows_the_noise():
     assert (clean[345:] != noisy[345:]).any()
 
 
-def test_the_status_line_names_unusual_maps():
-    plain, same, other = (
-        draw(frame(), replace(result([]), cam=cam)) for cam in ("", "adaptive", "gradcam")
+def hot(n=1):
+    return np.ones((n, 6, 6), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("cam", "target", "words"),
+    [
+        ("", "", "map of the label"),
+        ("adaptive", "", "adaptive map of the label"),
+        ("gradcam_fused", "sad", "gradcam fused map of sad"),
+    ],
+)
+def test_the_maps_are_named(cam, target, words):
+    assert map_words(cam, target) == words
+
+
+def test_the_legend_says_which_maps_and_what_their_colours_mean():
+    box = [(200, 100, 300, 200)]
+    plain, other = (
+        draw(frame(), replace(result(box, heat=hot()), cam=cam, target=target))
+        for cam, target in (("adaptive", ""), ("gradcam", "sad"))
     )
-    assert (plain == same).all()
-    assert (plain[345:] != other[345:]).any()
-    unseen = draw(frame(), replace(result([]), cam="gradcam"), heatmap=False)
-    assert (plain == unseen).all()
+    assert (plain[345:, :300] == other[345:, :300]).all()  # the status itself
+    assert (plain[345:, 300:] != other[345:, 300:]).any()
+    bar = heat_bar(44, 7)
+    found = cv2.matchTemplate(plain[344:], bar, cv2.TM_SQDIFF).min()
+    assert found == pytest.approx(0, abs=1)
+
+
+def test_no_legend_without_maps():
+    box = [(200, 100, 300, 200)]
+    none = draw(frame(), result(box))[345:]
+    unseen = draw(frame(), result(box, heat=hot()), heatmap=False)[345:]
+    assert (none == unseen).all()
+    assert (none != draw(frame(), result(box, heat=hot()))[345:]).any()
+
+
+@pytest.mark.parametrize("width", [160, 240, 320, 480])
+def test_the_legend_is_left_out_rather_than_laid_over_the_status(width):
+    box = [(20, 20, 80, 80)]
+    seen = replace(result(box, heat=hot()), cam="gradcam_fused", target="surprise")
+    with_legend = draw(frame(180, width), seen)
+    without = draw(frame(180, width), seen, heatmap=False)
+    line = without[167:]
+    text = (line > 120).any(2)
+    assert text.any()
+    assert (with_legend[167:][text] == line[text]).all()
+
+
+def test_the_two_most_probable_classes_are_written():
+    box = [(200, 120, 320, 240)]
+    seen = result(box)
+    p = seen.smoothed.copy()
+    p[0, 3], p[0, 5] = 0.2, 0.02
+    second = replace(seen, smoothed=p)
+    first, other = (draw(frame(), item)[100:118, 195:420] for item in (seen, second))
+    assert (first != other).any()
 
 
 def test_bars_never_cover_a_face():

@@ -13,7 +13,6 @@ from fervid.explain import (
     MapBudget,
     ProbabilityStream,
     TrackAverage,
-    map_note,
 )
 from fervid.tracks import MEMORY_S
 
@@ -225,17 +224,3 @@ def test_a_second_value_for_the_same_time_takes_the_firsts_place():
         np.testing.assert_array_equal(
             twice.update(one(0, 1), ids(3), time_s), once.update(one(0, 1), ids(3), time_s)
         )
-
-
-@pytest.mark.parametrize(
-    ("cam", "target", "note"),
-    [
-        ("", "", ""),
-        ("adaptive", "", ""),
-        ("gradcam", "", "map gradcam"),
-        ("gradcam_fused", "sad", "map gradcam fused of sad"),
-        ("adaptive", "happy", "map of happy"),
-    ],
-)
-def test_unusual_maps_are_named(cam, target, note):
-    assert map_note(cam, target) == note

@@ -49,7 +49,7 @@ class Stage:
         self.analysed = []
         self.viewer = Viewer(
             self.window,
-            Controls.of(RunConfig(("x",))),
+            Controls.of(RunConfig(("x",)), ()),
             Snapshots(folder, "clip.mp4", **options),
             self.said.append,
             clock=lambda: self.now,
@@ -160,6 +160,24 @@ def test_no_images_forbids_snapshots(tmp_path):
     stage.frame()
     stage.now = 3 * MESSAGE_S
     stage.frame("s")
+    assert list(tmp_path.iterdir()) == []
+    assert (stage.picture[:16] != 100).any()  # the window says so
+
+
+def test_a_still_is_saved_beside_snapshots(stage, tmp_path):
+    stage.frame("es")
+    assert {p.name for p in tmp_path.iterdir()} == {"clip-0-still.png", "clip-0.png"}
+    assert stage.said[0] == f"saved {tmp_path / 'clip-0-still.png'}"
+    stage.frame()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("options", [{"allowed": False}, {"bare": False}])
+def test_no_still_where_no_faces_may_be_written(tmp_path, options):
+    stage = Stage(tmp_path, **options)
+    stage.frame()
+    stage.now = 3 * MESSAGE_S
+    stage.frame("e")
     assert list(tmp_path.iterdir()) == []
     assert (stage.picture[:16] != 100).any()  # the window says so
 

@@ -336,6 +336,19 @@ PAIRS = (
         "-o r --save-crops --no-images",
         r"^--save-crops shows faces",
     ),
+    option("stills-nowhere", "stills without a folder", "--stills", r"^--stills needs a folder"),
+    option(
+        "stills-no-images",
+        "stills and no pictures",
+        "-o r --stills --no-images",
+        r"^--stills shows",
+    ),
+    option(
+        "stills-anonymous",
+        "stills and no faces",
+        "-o r --stills --anonymize box",
+        r"^--stills writes faces and --anonymize hides them",
+    ),
     option(
         "crops-anonymous",
         "crops and no faces",
