@@ -221,8 +221,8 @@ class VideoSink:
         # A live source may be slower than it says, so there nothing is held.
         held = 0 if self._source.live else HELD
         options = {"crf": str(crf), "preset": "veryfast", "rc-lookahead": str(held)}
-        # Coarser motion: a quarter of the encoder's time for some per cent of the file. Times as they
-        # come would hold one more picture, to know how long each is shown.
+        # Coarser motion: a quarter of the encoder's time for some per cent of the file. Without
+        # force-cfr one more picture would be held, to know how long each is shown.
         options["x264-params"] = "sync-lookahead=0:subme=1:weightp=0:force-cfr=1"
         stream = self._file.add_stream("libx264", rate=rate, options=options)
         stream.width = self._source.width + self._source.width % 2

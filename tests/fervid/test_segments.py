@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from fervid.config import OutputConfig, RunConfig, SegmentConfig
 from fervid.errors import ConfigError, SinkError
@@ -225,7 +226,7 @@ def test_the_whole_run_opens_nothing_but_segments(tmp_path):
     config = RunConfig(("a.mp4",), output=output, segments=SegmentConfig(segment="1s"))
     for _ in range(2):  # the second time as after a restart
         (target,) = targets = plan(config, config.sources)
-        with RunOutputs(config, targets, None, io.StringIO()) as outputs:
+        with RunOutputs(config, targets, Console(file=io.StringIO()), io.StringIO()) as outputs:
             with outputs.sinks(target, header()) as sinks:
                 assert any(sink.wants_maps for sink in sinks if hasattr(sink, "wants_maps"))
                 for n in range(30):
