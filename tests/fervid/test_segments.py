@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from rich.console import Console
 
 from fervid.config import OutputConfig, RunConfig, SegmentConfig
 from fervid.errors import ConfigError, SinkError
@@ -223,10 +222,10 @@ def test_the_end_of_a_run_keeps_to_the_limit_too_and_the_newest_segment(tmp_path
 
 def test_the_whole_run_opens_nothing_but_segments(tmp_path):
     output = OutputConfig(out=tmp_path, images=False)
-    config = RunConfig(("a.mp4",), output=output, segments=SegmentConfig(segment="1s"))
+    config = RunConfig(("a.mp4",), quiet=True, output=output, segments=SegmentConfig(segment="1s"))
     for _ in range(2):  # the second time as after a restart
         (target,) = targets = plan(config, config.sources)
-        with RunOutputs(config, targets, Console(file=io.StringIO()), io.StringIO()) as outputs:
+        with RunOutputs(config, targets, None, io.StringIO()) as outputs:
             with outputs.sinks(target, header()) as sinks:
                 assert any(sink.wants_maps for sink in sinks if hasattr(sink, "wants_maps"))
                 for n in range(30):
