@@ -160,8 +160,8 @@ def report(record):
             f"`python -m tests.bench.dashboard --rounds {record['rounds']}`, {record['date']}, "
             f"{record['machine']}.",
             "",
-            f"The slowest drawing takes {worst} ms of the processor (median; the limit is {LIMIT_MS:g} "
-            f"ms; other programs were at work beside it), and the "
+            f"The slowest drawing takes {worst} ms of the processor (median; the limit is "
+            f"{LIMIT_MS:g} ms; other programs were at work beside it), and the "
             f"dashboard {most:.1%} of a run (the limit is {LIMIT_SHARE:.0%}). It is drawn every "
             f"{REFRESH_S * 1000:g} ms at most, and more seldom where that would take more than "
             f"{LIMIT_SHARE:.0%} of the time.",
