@@ -99,7 +99,7 @@ def test_several_sources_make_one_stream_one_archive_and_one_table(short, tmp_pa
     assert counts == {sources[0]: 20, sources[1]: 0, sources[2]: 20}
     frame = read_results(out)
     assert frame.groupby("source").size().to_dict() == {sources[0]: 20, sources[2]: 20}
-    assert "3 clips, 1 failed" in done.stderr
+    assert "3 sources, 1 failed" in done.stderr
     assert (out / "clips.csv").read_text().count("\n") == 4
 
 

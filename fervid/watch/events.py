@@ -95,6 +95,7 @@ class EventsSink:
         shared: TextOutput | None = None,
         now: Now = utc_now,
     ) -> None:
+        self.path = path
         self._shared = shared is not None
         self._output = shared or TextOutput(path, stream)
         self._moments, self._changes = Moments(header, now), FaceChanges()

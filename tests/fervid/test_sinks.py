@@ -17,6 +17,7 @@ import pytest
 from fervid.capture import open_source
 from fervid.errors import SinkError
 from fervid.link import LinkEvent
+from fervid.outputs import FOLDERS
 from fervid.records import Faces, Frame, FrameResult, Noise, SourceInfo, Timings
 from fervid.replay import replay, replayed_summary
 from fervid.sinks import SINKS, Calendar, RunHeader
@@ -449,7 +450,7 @@ def test_pictures_that_the_encoder_holds_outlive_an_error(tmp_path):
 KINDS = [
     getattr(import_module(t.split(":")[0]), t.split(":")[1])
     for name, t in SINKS.items()
-    if name != "crops"
+    if name not in FOLDERS
 ]
 
 
