@@ -43,13 +43,13 @@ SECTIONS: dict[type, Group] = {
     ReadConfig: Group("Reading", sort_key=2),
     WindowConfig: MAIN_GROUP,
     OutputConfig: Group("Outputs", sort_key=3),
-    WatchConfig: Group("Watching", sort_key=3.5),
     FilterConfig: Group("Noise", sort_key=4),
     FaceConfig: Group("Faces", sort_key=5),
     LabelConfig: Group("Labels", sort_key=6),
     ExplainConfig: Group("Heatmaps", sort_key=7),
     ModelConfig: Group("Model", sort_key=8),
     ThreadConfig: Group("Threads", sort_key=9),
+    WatchConfig: Group("Watching", sort_key=10),
 }
 
 
