@@ -45,7 +45,6 @@ SECTIONS: dict[type, Group] = {
     ReadConfig: Group("Reading", sort_key=2),
     WindowConfig: MAIN_GROUP,
     OutputConfig: Group("Outputs", sort_key=3),
-    WatchConfig: Group("Watching", sort_key=3.5),
     SegmentConfig: Group("Outputs", sort_key=3),
     FilterConfig: Group("Noise", sort_key=4),
     FaceConfig: Group("Faces", sort_key=5),
@@ -53,6 +52,7 @@ SECTIONS: dict[type, Group] = {
     ExplainConfig: Group("Heatmaps", sort_key=7),
     ModelConfig: Group("Model", sort_key=8),
     ThreadConfig: Group("Threads", sort_key=9),
+    WatchConfig: Group("Watching", sort_key=10),
 }
 
 

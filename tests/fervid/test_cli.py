@@ -67,7 +67,7 @@ def test_help_shows_every_option_with_default_and_unit(capsys, monkeypatch, flag
     ):
         assert words in out
     titles = re.findall(r"╭─ ([\w ]+) ─", out)
-    assert titles[:5] == ["Sources and display", "Reading", "Outputs", "Watching", "Noise"]
+    assert titles[:4] == ["Sources and display", "Reading", "Outputs", "Noise"]
     assert "[default: False]" not in out
     assert max(len(line) for line in out.splitlines()) <= 100
 
