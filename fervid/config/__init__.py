@@ -28,6 +28,7 @@ from fervid.config.analysis import (
 from fervid.config.credentials import without_credentials
 from fervid.config.outputs import STDOUT, Anonymize, OutputConfig, refuse_existing
 from fervid.config.reading import STDIN, ReadConfig, Roi, RtspTransport, WindowConfig
+from fervid.config.serving import ServeConfig
 from fervid.config.source import SourceConfig
 from fervid.config.threads import ThreadConfig
 from fervid.errors import ConfigError
@@ -51,6 +52,7 @@ __all__ = [
     "Roi",
     "RtspTransport",
     "RunConfig",
+    "ServeConfig",
     "SourceConfig",
     "ThreadConfig",
     "WindowConfig",
@@ -70,6 +72,7 @@ class RunConfig:
         verbose: Print the log too, and a traceback with an error.
         read: How sources are read.
         window: What is shown beside the terminal.
+        serving: The live page.
         output: What is written.
         filter: How noise is filtered.
         model: The expression network.
@@ -86,6 +89,7 @@ class RunConfig:
     verbose: bool = field(default=False, kw_only=True)
     read: ReadConfig = field(default_factory=ReadConfig, kw_only=True)
     window: WindowConfig = field(default_factory=WindowConfig, kw_only=True)
+    serving: ServeConfig = field(default_factory=ServeConfig, kw_only=True)
     output: OutputConfig = field(default_factory=OutputConfig, kw_only=True)
     filter: FilterConfig = field(default_factory=FilterConfig, kw_only=True)
     model: ModelConfig = field(default_factory=ModelConfig, kw_only=True)

@@ -63,8 +63,7 @@ def _reads(mark: Any) -> bool:
 
 def _is_text(value: Any, hint: Any) -> bool:
     """Whether a value is text, or a whole number where words are wanted: `reconnect = 5`."""
-    bare = hint.__origin__ if hasattr(hint, "__metadata__") else hint
-    return isinstance(value, str) or (bare is str and type(value) is int)
+    return isinstance(value, str) or (_without_none(hint) is str and type(value) is int)
 
 
 def _without_none(hint: Any) -> Any:
