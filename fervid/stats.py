@@ -199,7 +199,7 @@ class RunStats:
             severity=noise.severity,
             noise_history=tuple(self._history),
             filter_name=last.filter_name if last else "none",
-            faces=_face_views(last) if last else (),
+            faces=face_views(last) if last else (),
             memory_mb=self._memory_mb(),
             faces_total=self._counts["faces"],
             tracks_total=self._counts["tracks"],
@@ -269,7 +269,7 @@ def _describe(track_id: int, track: Track) -> dict[str, Any]:
     }
 
 
-def _face_views(result: FrameResult) -> tuple[FaceView, ...]:
+def face_views(result: FrameResult) -> tuple[FaceView, ...]:
     """The faces of one frame by track id, so that a face keeps its place on the screen."""
     columns = (result.faces.track_ids, result.labels, result.smoothed, result.uncertain)
     views = [
