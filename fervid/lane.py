@@ -27,7 +27,7 @@ from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
 from fervid.records import Frame, FrameResult, Snapshot
 from fervid.session import Session
-from fervid.sinks import RunHeader
+from fervid.sinks import RunHeader, Sink
 from fervid.snapshots import annotated
 from fervid.stats import RunStats
 from fervid.viewer import Viewer, snapshots_for, window_for
@@ -79,13 +79,15 @@ class Lane:
             self.info = replace(self._source.info, label=label or self._source.info.label)
             self._header = self._describe(session)
             self._viewer = parts.enter_context(self._open_viewer(news))
-            own = parts.enter_context(session.outputs.sinks(target, self._header))
+            own = parts.enter_context(session.sinks_of(target, self._header))
             self._drawn = any(sink.wants_pixels for sink in (*own, *session.sinks))
             seen = (self._drawn and session.config.explain.heatmap) or self._viewer.wants_pixels
             seen = seen or any(getattr(sink, "wants_maps", True) for sink in session.sinks)
-            summed = any(getattr(sink, "wants_maps", False) for sink in own)
+            summed = partial(_wants_maps, own)  # asked with each frame: viewers come and go
             # A report alone does without the maps between two changes.
-            settings = session.config if seen else _maps_at_changes(session.config)
+            settings = (
+                session.config if seen or session.page_maps else _maps_at_changes(session.config)
+            )
             self._pipeline = parts.enter_context(
                 Pipeline(settings, session.backend, maps=seen or summed)
             )
@@ -308,6 +310,10 @@ class Lane:
 def snapshots(lanes: Sequence[Lane]) -> tuple[Snapshot, ...]:
     """The states of several lanes, for one display."""
     return tuple(lane.snapshot() for lane in lanes)
+
+
+def _wants_maps(sinks: Sequence[Sink]) -> bool:
+    return any(getattr(sink, "wants_maps", False) for sink in sinks)
 
 
 def _maps_at_changes(config: RunConfig) -> RunConfig:

@@ -48,7 +48,17 @@ LAYERS = {
     3: ("prefetch", "frames", "checkpoint", "adcam", "folded", "backends", "sinks"),
     4: (
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
-        *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
+        *(
+            "outputs",
+            "clips",
+            "archive",
+            "writing",
+            "writer",
+            "replay",
+            "results",
+            "report",
+            "live",
+        ),
         *("durable", "lock", "manifest"),
     ),
     5: (
@@ -70,6 +80,7 @@ HEAVY = {
     "torch": {"network", "folded", "adcam", "checkpoint", "backends"},
     "pyarrow": {"sinks"},
     "ray": {"cluster"},
+    "aiohttp": {"live"},
 }
 
 
