@@ -11,26 +11,19 @@ from threading import Condition
 from types import TracebackType
 from typing import Self
 
-from fervid import __version__
 from fervid.batch import Answer, Prepared
-from fervid.capture import open_source
 from fervid.clips import INTERRUPTED
-from fervid.config import RunConfig
-from fervid.console import say
-from fervid.controls import Controls
 from fervid.errors import FervidError, SinkError
 from fervid.interrupt import held_interrupt
 from fervid.link import link_of
+from fervid.opening import header_of, pipeline_of, source_of, viewer_of
 from fervid.outputs import Target, summary_record
 from fervid.painter import Painter
-from fervid.pipeline import Pipeline
 from fervid.prefetch import Prefetch
 from fervid.records import Frame, FrameResult, Snapshot
 from fervid.session import Session
-from fervid.sinks import RunHeader
 from fervid.snapshots import annotated
 from fervid.stats import RunStats
-from fervid.viewer import Viewer, snapshots_for, window_for
 from fervid.writer import Work, Writer
 
 MB = 1_000_000
@@ -65,34 +58,18 @@ class Lane:
         self.fresh: Prepared | None = None
         self._under_way: deque[tuple[Prepared, float, Answer]] = deque()
         with ExitStack() as parts:
-            read = session.config.read_for(target.source)
-            self._source = parts.enter_context(
-                open_source(
-                    target.source,
-                    read,
-                    logins=session.logins_for(read),
-                    threads=session.config.cores.decode_threads,
-                )
-            )
+            self._source = parts.enter_context(source_of(session, target))
             self._link = link_of(self._source)
-            label = session.config.settings_for(target.source).label
-            self.info = replace(self._source.info, label=label or self._source.info.label)
-            self._header = self._describe(session)
-            self._viewer = parts.enter_context(self._open_viewer(news))
-            own = parts.enter_context(
-                session.outputs.sinks(
-                    target, self._header, partial(getattr, self._source, "damaged")
-                )
+            self._header = header_of(session, target, self._source.info)
+            self.info = self._header.source
+            self._viewer = parts.enter_context(
+                viewer_of(session, target, self._header, self._painter, news)
             )
+            damaged = partial(getattr, self._source, "damaged")
+            own = parts.enter_context(session.sinks_of(target, self._header, damaged))
             self._drawn = any(sink.wants_pixels for sink in (*own, *session.sinks))
-            seen = (self._drawn and session.config.explain.heatmap) or self._viewer.wants_pixels
-            seen = seen or any(getattr(sink, "wants_maps", True) for sink in session.sinks)
-            summed = any(getattr(sink, "wants_maps", False) for sink in own)
-            # A report alone does without the maps between two changes.
-            settings = session.config if seen else _maps_at_changes(session.config)
-            self._pipeline = parts.enter_context(
-                Pipeline(settings, session.backend, maps=seen or summed)
-            )
+            shown = (self._drawn and session.config.explain.heatmap) or self._viewer.wants_pixels
+            self._pipeline = parts.enter_context(pipeline_of(session, own, shown=shown))
             self._frames = parts.enter_context(
                 Prefetch(self._source, news=news, seen=self._header.calendar.see)
             )
@@ -279,32 +256,6 @@ class Lane:
             took_s["show"] = time.perf_counter() - began - took_s["draw"]
         self._writer.put(Work(frame, result, took_s, paint, drawn))
 
-    def _open_viewer(self, news: Condition) -> Viewer:
-        """The viewer of this source, with a window if it gets one."""
-        config, target = self._session.config, self._target
-        place = snapshots_for(config, self.info, target.folder)
-        return Viewer(
-            window_for(config, self.info, news),
-            Controls.of(config, self._header.classes),
-            # No method of the lane: a cycle would keep its pictures until the collector comes by.
-            replace(place, paint=self._painter.repaint),
-            partial(say, self._session.stderr),
-            quiet=config.quiet,
-            clock=self._session.clock,
-        )
-
-    def _describe(self, session: Session) -> RunHeader:
-        card = session.backend.card
-        return RunHeader(
-            self.info,
-            card.name,
-            session.digest,
-            card.classes,
-            session.config.as_dict(),
-            __version__,
-            getattr(session.backend, "device", ""),
-        )
-
     def _conclude(self, error: BaseException | None) -> None:
         """Hand the figures to the run's outputs, with the reason if the end was early."""
         self._observe()
@@ -319,7 +270,3 @@ class Lane:
 def snapshots(lanes: Sequence[Lane]) -> tuple[Snapshot, ...]:
     """The states of several lanes, for one display."""
     return tuple(lane.snapshot() for lane in lanes)
-
-
-def _maps_at_changes(config: RunConfig) -> RunConfig:
-    return replace(config, explain=replace(config.explain, map_every=0))

@@ -28,12 +28,14 @@ from fervid.config import (
     ReadConfig,
     RunConfig,
     SegmentConfig,
+    ServeConfig,
     ThreadConfig,
     WatchConfig,
     WindowConfig,
     without_credentials,
 )
 from fervid.config.outputs import SINGLE_FILES
+from fervid.config.serving import DEFAULT_PORT
 from fervid.config.source import is_device
 from fervid.errors import ConfigError
 from fervid.nearest import nearest_word
@@ -44,6 +46,7 @@ OPTIONS_GROUP = Group("Options", sort_key=1)  # of a command that has few
 SECTIONS: dict[type, Group] = {
     ReadConfig: Group("Reading", sort_key=2),
     WindowConfig: MAIN_GROUP,
+    ServeConfig: MAIN_GROUP,
     OutputConfig: Group("Outputs", sort_key=3),
     SegmentConfig: Group("Outputs", sort_key=3),
     FilterConfig: Group("Noise", sort_key=4),
@@ -221,14 +224,16 @@ def _join_dashes(tokens: Sequence[str]) -> list[str]:
 
     After the option of an output, `--jsonl -`, a lone dash is standard output and becomes
     `--jsonl=-`; elsewhere it is a source, and moves behind `--`. Numbers below 0 belong to the
-    option before them.
+    option before them, and a bare `--serve` gets its port.
     """
     end = list(tokens).index("--") if "--" in tokens else len(tokens)
     outputs = {SHORT["out"], "--out", "--events", *(f"--{name}" for name in SINGLE_FILES)}
     joined: list[str] = []
     sources: list[str] = []
-    for token in tokens[:end]:
-        if BELOW_0.fullmatch(token) and joined and joined[-1].startswith("--"):
+    for token, after in zip(tokens[:end], [*tokens[1:end], "-"], strict=False):
+        if token == "--serve" and after.startswith("-"):
+            joined.append(f"{token}={DEFAULT_PORT}")
+        elif BELOW_0.fullmatch(token) and joined and joined[-1].startswith("--"):
             joined[-1] += f"={token}"
         elif token != "-":
             joined.append(token)

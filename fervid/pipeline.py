@@ -42,8 +42,8 @@ class Pipeline:
         backend: the network; None opens the model that `config` names, or fervid's own.
         detector: None opens the one that `config` names.
         clock: seconds, for the timings.
-        maps: whether anybody looks at heatmaps; without, they stay 0 where the network can spare
-            itself the work.
+        maps: whether anybody looks at heatmaps, or what says so of each frame; without, they stay
+            0 where the network can spare itself the work.
 
     Raises:
         ModelError: a model cannot be opened.
@@ -56,9 +56,9 @@ class Pipeline:
         backend: Backend | None = None,
         detector: FaceDetector | None = None,
         clock: Callable[[], float] = time.perf_counter,
-        maps: bool = True,
+        maps: bool | Callable[[], bool] = True,
     ) -> None:
-        self._looked_at = maps
+        self._looked_at = maps if callable(maps) else lambda: maps
         self._config = config = config or RunConfig()
         model, faces, cores = config.model, config.faces, config.cores
         with ExitStack() as opened:
@@ -182,7 +182,7 @@ class Pipeline:
             faces = largest(found, self._config.faces.max_faces)
             faces = self._tracker.update(faces, frame.time_s, frame.bgr)
         self._last = frame, noise, faces
-        maps = self._looked_at and self._budget.wants(faces.track_ids)
+        maps = self._looked_at() and self._budget.wants(faces.track_ids)
         return self._prepare(watch, view or View.of(self._config, self.classes), dropped, maps)
 
     def again(self, view: View) -> FrameResult:
@@ -201,7 +201,7 @@ class Pipeline:
         frame, noise, faces = self._last
         if (view.cam, view.target) != (self._view.cam, self._view.target):  # no blend of two maps
             self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)
-            maps = self._looked_at
+            maps = self._looked_at()
         self._view = view
         name = self._filter_name(noise, faces)
         with watch.stage("crops"):

@@ -48,6 +48,8 @@ def run_group(session: Session, targets: Sequence[Target], failures: Failures) -
                 _wait(shown, news)
                 lanes = _round(network, shown, failures)
                 display.update(partial(snapshots, opened))
+                if session.page is not None:
+                    session.page.update((lane.info, lane.snapshot) for lane in shown)
                 if any(lane.quit for lane in shown):
                     return True
     return False

@@ -18,6 +18,7 @@ from fervid.config.source import is_device
 from fervid.console import say
 from fervid.errors import ConfigError
 from fervid.expand import expand
+from fervid.live import LivePage
 from fervid.logins import read_logins
 from fervid.manifest import Manifest
 from fervid.outputs import Target, plan
@@ -112,6 +113,7 @@ def run(
         there = book.without_missing()
         if not there:
             book.failures.tell()
+        page = _open_page(config, stderr, closed) if there else None
         closed.enter_context(opencv_threads(config.cores.filter_threads))
         model = closed.enter_context(ExitStack())
         network, digest = model.enter_context(open_network(config, backend))
@@ -122,10 +124,31 @@ def run(
             _analyse_elsewhere(config, todo, digest, book)
         elif todo:
             own = config, network, digest, stderr, stdout, clock, outputs, logins, sinks
-            _analyse_here(Session(*own, progress=book.progress), todo, book)
+            _analyse_here(Session(*own, progress=book.progress, page=page), todo, book)
         _tell_faceless(book.summaries, config, stderr)
         book.failures.tell()
     return book.summaries
+
+
+def _open_page(config: RunConfig, stderr: Console, closed: ExitStack) -> LivePage | None:
+    """The live page, if one is wanted, and where it is, said once.
+
+    Raises:
+        ConfigError: nobody would see its token.
+        FervidError: it cannot be opened.
+    """
+    if config.serving.serve is None:
+        return None
+    page = closed.enter_context(LivePage(config))
+    if page.guard.token and stderr.quiet:
+        raise ConfigError(
+            "From Python the live page is for this machine alone, as nobody would see its token; "
+            "serve it on 127.0.0.1.",
+            "serve",
+        )
+    if page.guard.token or not config.quiet:  # without its token nobody could open it
+        say(stderr, f"live page: {page.url}")
+    return page
 
 
 def _kept_in(config: RunConfig, sources: Sequence[str]) -> Path | None:

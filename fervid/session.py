@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -13,11 +14,12 @@ from rich.console import Console
 from fervid.backends import Backend
 from fervid.config import ReadConfig, RunConfig
 from fervid.link import LinkEvent
+from fervid.live import LivePage
 from fervid.logins import Logins, read_logins
 from fervid.outputs import Target
 from fervid.progress import Progress
 from fervid.records import Frame, FrameResult
-from fervid.sinks import EventSink, Sink
+from fervid.sinks import EventSink, RunHeader, Sink
 from fervid.writing import RunOutputs
 
 
@@ -26,8 +28,8 @@ class Session:
     """What all sources of a run share.
 
     `digest` is the hash of the model's file, `sinks` are outputs that get the results of every
-    source, one at a time, `progress` is over all files of a run, and `summaries` collects what is
-    known of those that have ended.
+    source, one at a time, `progress` is over all files of a run, `page` is the live page if there
+    is one, and `summaries` collects what is known of those that have ended.
     """
 
     config: RunConfig
@@ -40,6 +42,7 @@ class Session:
     logins: Logins
     sinks: Sequence[Sink] = ()
     progress: Progress | None = None
+    page: LivePage | None = None
     summaries: list[dict[str, Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -52,6 +55,30 @@ class Session:
         if read.credentials == self.config.read.credentials:
             return self.logins
         return read_logins(read.credentials, os.environ)
+
+    @property
+    def page_maps(self) -> bool:
+        """Whether the live page draws heatmaps for those who look."""
+        config = self.config
+        return self.page is not None and config.output.images and config.explain.heatmap
+
+    @contextmanager
+    def sinks_of(
+        self, target: Target, header: RunHeader, damaged: Callable[[], int]
+    ) -> Iterator[list[Sink]]:
+        """Open the sinks of a source, the live page's too, and close them all.
+
+        Args:
+            target: the source and its outputs.
+            header: of the run over it.
+            damaged: how many of its frames could not be read so far.
+
+        Raises:
+            SinkError: one cannot be opened, or not be finished.
+        """
+        with self.outputs.sinks(target, header, damaged) as own, ExitStack() as shown:
+            page = [] if self.page is None else [self.page.feed(header.source)]
+            yield [*own, *map(shown.enter_context, page)]
 
     def deliver(
         self,

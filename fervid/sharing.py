@@ -62,6 +62,8 @@ def refuse_unfit(
         )
     if config.window.window:
         raise ConfigError(f"--{key} shows no window; drop --window or --{key}.", key)
+    if config.serving.serve is not None and key != "resume":
+        raise ConfigError(f"--{key} serves no live page; drop --serve or --{key}.", key)
     if config.uses_stdout or config.output.files():
         raise ConfigError(
             f"--{key} writes a folder for each file, and all.parquet; leave out single files and "

@@ -207,7 +207,7 @@ class RunStats:
             severity=noise.severity,
             noise_history=self._history.severities,
             filter_name=last.filter_name if last else "none",
-            faces=_face_views(last, self._history) if last else (),
+            faces=face_views(last, self._history) if last else (),
             memory_mb=self._memory_mb(),
             faces_total=self._counts["faces"],
             tracks_total=self._counts["tracks"],
@@ -280,7 +280,7 @@ def _describe(track_id: int, track: Track) -> dict[str, Any]:
     }
 
 
-def _face_views(result: FrameResult, history: History) -> tuple[FaceView, ...]:
+def face_views(result: FrameResult, history: History | None = None) -> tuple[FaceView, ...]:
     """The faces of one frame by track id, so that a face keeps its place on the screen."""
     columns = (result.faces.track_ids, result.labels, result.smoothed, result.uncertain)
     sides = (result.faces.boxes[:, 2:] - result.faces.boxes[:, :2]).max(1, initial=0.0)
@@ -292,7 +292,7 @@ def _face_views(result: FrameResult, history: History) -> tuple[FaceView, ...]:
             bool(doubt),
             why,
             float(side),
-            history.of(int(track)),
+            history.of(int(track)) if history else (),
         )
         for track, label, row, doubt, why, side in zip(*columns, result.reasons, sides, strict=True)
     ]

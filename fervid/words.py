@@ -1,7 +1,7 @@
 """What a person reads of a run's state: pure functions from numbers and codes to words."""
 
 from fervid.link import Outage
-from fervid.records import FaceView, Snapshot
+from fervid.records import FaceView, FilterReason, Snapshot
 
 LEVEL_NAMES = {"gaussian": "sigma", "salt_pepper": "density", "speckle": "sigma"}
 DAY_S = 86_400.0
@@ -86,18 +86,29 @@ def noise_words(snapshot: Snapshot) -> str:
 
 def filter_words(snapshot: Snapshot) -> str:
     """The filter and why it was chosen."""
-    kind = snapshot.noise_kind.replace("_", "-and-")
-    level = LEVEL_NAMES.get(snapshot.noise_kind)
-    blocks = f"({snapshot.quality[0]:.2f})"
-    why = {
-        "told": "chosen by you",
-        "noise": f"against {kind} noise, {level} {snapshot.noise_level:.2f}",
-        "blocks": f"against blocks of compression {blocks}",
-        "clean": "the picture is clean",
-        "unhelpful": f"the model does better without one in {kind} noise",
-        "large": f"blocks {blocks} do not matter to faces this large",
-    }[snapshot.filter_reason]
+    level, blocking = snapshot.noise_level, snapshot.quality[0]
+    why = filter_why(snapshot.filter_reason, snapshot.noise_kind, level, blocking)
     return f"{snapshot.filter_name}: {why}"
+
+
+def filter_why(reason: FilterReason, kind: str, level: float, blocking: float) -> str:
+    """Why a frame has its filter.
+
+    Args:
+        reason: as `FrameResult.filter_reason` says it.
+        kind: of the frame's noise.
+        level: of it.
+        blocking: of the frame, 0-1.
+    """
+    noise, name = kind.replace("_", "-and-"), LEVEL_NAMES.get(kind)
+    return {
+        "told": "chosen by you",
+        "noise": f"against {noise} noise, {name} {level:.2f}",
+        "blocks": f"against blocks of compression ({blocking:.2f})",
+        "clean": "the picture is clean",
+        "unhelpful": f"the model does better without one in {noise} noise",
+        "large": f"blocks ({blocking:.2f}) do not matter to faces this large",
+    }[reason]
 
 
 def doubt_words(face: FaceView, room: int = 1000) -> str:

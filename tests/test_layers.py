@@ -60,11 +60,21 @@ LAYERS = {
     4: (
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
-        *("durable", "lock", "manifest", "watch", "intervals", "elan", "ending"),
+        *("durable", "lock", "manifest", "watch", "intervals", "elan", "ending", "live"),
         *("opened", "segment_folder", "retention", "segments"),
     ),
     5: (
-        *("session", "lane", "rounds", "task", "resume", "sharing", "worker_process", "workers"),
+        *(
+            "session",
+            "opening",
+            "lane",
+            "rounds",
+            "task",
+            "resume",
+            "sharing",
+            "worker_process",
+            "workers",
+        ),
         *("cluster", "book", "run", "recover", "settings"),
     ),
     6: ("brief", "parser", "usage", "doctor", "commands", "bench"),
@@ -83,6 +93,7 @@ HEAVY = {
     "pyarrow": {"sinks"},
     "ray": {"cluster"},
     "prometheus_client": {"watch"},
+    "aiohttp": {"live"},
 }
 
 

@@ -29,6 +29,7 @@ from fervid.config.credentials import without_credentials
 from fervid.config.outputs import STDOUT, Anonymize, OutputConfig, refuse_existing
 from fervid.config.reading import STDIN, ReadConfig, Roi, RtspTransport, WindowConfig
 from fervid.config.segments import SegmentConfig
+from fervid.config.serving import ServeConfig
 from fervid.config.source import SourceConfig
 from fervid.config.threads import ThreadConfig
 from fervid.config.watching import WatchConfig
@@ -54,6 +55,7 @@ __all__ = [
     "RtspTransport",
     "RunConfig",
     "SegmentConfig",
+    "ServeConfig",
     "SourceConfig",
     "ThreadConfig",
     "WatchConfig",
@@ -74,6 +76,7 @@ class RunConfig:
         verbose: Print the log too, and a traceback with an error.
         read: How sources are read.
         window: What is shown beside the terminal.
+        serving: The live page.
         output: What is written.
         watch: Who is told while it goes on.
         segments: How it is cut into segments.
@@ -92,6 +95,7 @@ class RunConfig:
     verbose: bool = field(default=False, kw_only=True)
     read: ReadConfig = field(default_factory=ReadConfig, kw_only=True)
     window: WindowConfig = field(default_factory=WindowConfig, kw_only=True)
+    serving: ServeConfig = field(default_factory=ServeConfig, kw_only=True)
     output: OutputConfig = field(default_factory=OutputConfig, kw_only=True)
     watch: WatchConfig = field(default_factory=WatchConfig, kw_only=True)
     segments: SegmentConfig = field(default_factory=SegmentConfig, kw_only=True)

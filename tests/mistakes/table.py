@@ -1,6 +1,6 @@
 """Every mistake, by what it is about."""
 
-from tests.mistakes import archives, configs, inputs, models, nets, outs, vanish, words
+from tests.mistakes import archives, configs, inputs, models, nets, outs, serving, vanish, words
 from tests.mistakes.record import Mistake
 
 TABLE: dict[str, tuple[Mistake, ...]] = {
@@ -21,6 +21,7 @@ TABLE: dict[str, tuple[Mistake, ...]] = {
     "Places that cannot be written or read": outs.PLACES,
     "While it runs": vanish.MEANWHILE,
     "Windows": vanish.DISPLAYS,
+    "The live page": serving.PAGES,
     "Pipes, terminals, home": vanish.SURROUNDINGS,
     "Python": vanish.PYTHON,
 }
