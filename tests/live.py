@@ -163,6 +163,7 @@ class Player:
             severity=0.1,
             noise_history=(),
             filter_name="gaussian",
+            filter_reason="noise",
             faces=(),
             memory_mb=300,
             faces_total=self.written,

@@ -74,7 +74,7 @@ def test_a_source_is_told_as_the_dashboard_tells_it():
     told = json.loads(json.dumps(figures(feed)))
     assert (told["id"], told["label"], told["state"]) == (7, "door", "live")
     assert told["noise"] == {"kind": "gaussian", "level": 0.12, "severity": 0.12}
-    assert told["filter"] == {"name": "gaussian", "why": "for gaussian noise"}
+    assert told["filter"] == {"name": "gaussian", "why": "against gaussian noise, sigma 0.12"}
     assert [(f["track"], f["label"]) for f in told["faces"]] == [(2, "angry"), (5, "happy")]
     assert told["faces"][0]["reasons"] == ["small"]
     assert told["faces"][1]["p"] == [0.25, 0.62, 0.25]

@@ -206,6 +206,7 @@ def test_memory_does_not_grow_with_the_length_of_a_source(detector, portrait):
         return psutil.Process().memory_info().rss / 1e6, len(gc.get_objects()), frames
 
     tracks, states = set(), []
+    *_, others = state()  # of other tests
     config = fervid.RunConfig(read=fervid.ReadConfig(fps=15))
     with fervid.Pipeline(config, Lean(), detector) as pipeline:
         for result in pipeline.run(walk(481)):
@@ -216,4 +217,4 @@ def test_memory_does_not_grow_with_the_length_of_a_source(detector, portrait):
     assert len(tracks) >= 6
     assert rss_2 - rss_1 < 10  # 160 frames have 37 MB
     assert abs(objects_2 - objects_1) < 100
-    assert max(frames_1, frames_2) <= 6  # read ahead, and the one that could be looked at again
+    assert max(frames_1, frames_2) - others <= 6  # read ahead, and the one that could be looked at again
