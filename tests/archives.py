@@ -18,8 +18,11 @@ def results(frames, classes=CLASSES):
     ]
 
 
-def write_run(out, clips, *, failing=(), console=None, classes=CLASSES, **options):
-    """Write a run over several clips: {source: number of frames}; `failing` ones have none."""
+def write_run(out, clips, *, failing=(), console=None, classes=CLASSES, end=None, **options):
+    """Write a run over several clips: {source: number of frames}; `failing` ones have none.
+
+    `end` is raised when all are written.
+    """
     options = {"images": False, "overwrite": True, **options}
     config = RunConfig(tuple(clips), output=OutputConfig(out=out, **options))
     targets = plan(config, config.sources)
@@ -30,6 +33,8 @@ def write_run(out, clips, *, failing=(), console=None, classes=CLASSES, **option
                 outputs.fail(target, f"{target.source} is broken")
             else:
                 _write_clip(outputs, target, clips[target.source], classes)
+        if end is not None:
+            raise end
     return out
 
 
