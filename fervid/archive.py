@@ -5,6 +5,7 @@ and those that clips.csv knows from runs before, of `recover` by all there are.
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -55,8 +56,10 @@ def whole_tables(out: Path) -> list[str]:
     return [name for name in found_folders(out) if table_header(out / name / TABLE) is not None]
 
 
-def write_archive(out: Path, folders: Iterable[str], fresh: Mapping[str, Row]) -> int:
-    """Write all.parquet and clips.csv; returns the rows of the former.
+def write_archive(
+    out: Path, folders: Iterable[str], fresh: Mapping[str, Row], most_rows: float = math.inf
+) -> int | None:
+    """Write all.parquet and clips.csv; returns the rows of the former, None if it was left.
 
     A clip without a complete table is left out of all.parquet, and one without a summary out of
     clips.csv, unless its row is known.
@@ -65,6 +68,7 @@ def write_archive(out: Path, folders: Iterable[str], fresh: Mapping[str, Row]) -
         out: the results' folder.
         folders: of the clips, below `out`; those that are gone are left out.
         fresh: rows of clips.csv that are known, by folder, such as those of clips that failed.
+        most_rows: with more than that all.parquet stays as it is, or away.
 
     Raises:
         SinkError: one cannot be written.
@@ -75,17 +79,17 @@ def write_archive(out: Path, folders: Iterable[str], fresh: Mapping[str, Row]) -
     before = {row["folder"]: row for row in read_clips(out / CLIPS)}
     rows: list[Row] = []
     for name in names:
-        summary = _summary(out / name / SUMMARY)
         if name in fresh:
             rows.append(fresh[name])
-        elif summary is not None:
+        elif (summary := _summary(out / name / SUMMARY)) is not None:
             rows.append(clip_row(name, summary))
         elif before.get(name, {}).get("error"):
             rows.append(before[name])
-    whole = [name for name in names if table_header(out / name / TABLE) is not None]
-    count = merge_tables([out / name / TABLE for name in whole], out / ALL, whole)
     write_clips(out / CLIPS, rows)
-    return count
+    if sum(int(row.get("faces") or 0) for row in rows) > most_rows:
+        return None
+    whole = [name for name in names if table_header(out / name / TABLE) is not None]
+    return merge_tables([out / name / TABLE for name in whole], out / ALL, whole)
 
 
 def _summary(path: Path) -> dict[str, object] | None:

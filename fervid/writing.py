@@ -1,6 +1,7 @@
 """RunOutputs: all that a run writes, over all its sources."""
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,7 +13,7 @@ from typing import Any, Self, TextIO
 from rich.console import Console
 
 from fervid import probe
-from fervid.archive import CLIPS, known_folders, refuse_foreign, write_archive
+from fervid.archive import ALL, CLIPS, known_folders, refuse_foreign, write_archive
 from fervid.clips import Row, clip_row, failed_row
 from fervid.config import STDOUT, RunConfig
 from fervid.console import say
@@ -27,6 +28,9 @@ from fervid.segments import Segments
 from fervid.sinks import RunHeader, Sink
 from fervid.sinks.text import TextOutput, sink_error
 from fervid.watch.hub import Watch
+
+# Of all.parquet after Ctrl-C or SIGTERM, which have 2 s; a million take about 2 s by themselves.
+HASTE_ROWS = 100_000
 
 _log = logging.getLogger(__name__)
 
@@ -208,18 +212,20 @@ class RunOutputs:
         Raises:
             SinkError: that could not be, and the run itself had no error.
         """
+        in_haste = isinstance(error, KeyboardInterrupt)
         try:
-            self.finish(show=not isinstance(error, ReaderGone))
+            self.finish(show=not isinstance(error, ReaderGone), in_haste=in_haste)
         except SinkError as second:
             if error is None:
                 raise
             _log.warning("%s", second)  # the first error is the one to tell
 
-    def finish(self, *, show: bool = True) -> None:
+    def finish(self, *, show: bool = True, in_haste: bool = False) -> None:
         """Complete the shared files and the archive's tables.
 
         Args:
             show: show the table of sources.
+            in_haste: leave what takes long to `--resume` and `fervid recover`.
 
         Raises:
             SinkError: one could not be completed; the others are.
@@ -228,7 +234,7 @@ class RunOutputs:
             if show:
                 closing.callback(self._show)
             if self._out is not None and probe.is_folder(self._out):
-                closing.callback(self._write_archive, self._out)
+                closing.callback(self._write_archive, self._out, in_haste=in_haste)
             for output in self._shared.values():
                 closing.callback(output.close)
             if self._watch is not None:
@@ -285,13 +291,19 @@ class RunOutputs:
         with self._lock:
             self._rows[target.source] = row
 
-    def _write_archive(self, out: Path) -> None:
+    def _write_archive(self, out: Path, *, in_haste: bool) -> None:
         """Clips of other runs first, then this run's in the order in which they were named."""
         fresh = {row["folder"]: row for row in self._rows.values()}
         mine, known = [self.name(target) for target in self._targets], known_folders(out)
         there = {*known, *fresh}
         others = [name for name in known if name not in set(mine)]
-        write_archive(out, [*others, *filter(there.__contains__, mine)], fresh)
+        names = [*others, *filter(there.__contains__, mine)]
+        if write_archive(out, names, fresh, HASTE_ROWS if in_haste else math.inf) is None:
+            _log.warning(
+                "%s is not made anew at an early end, as so many rows take long; --resume makes "
+                "it, or `fervid recover %s`.",
+                *(out / ALL, out),
+            )
 
     def _show(self) -> None:
         """The table at the end; one source that never began has said why, and needs none."""

@@ -18,8 +18,13 @@ def results(frames, classes=CLASSES):
     ]
 
 
-def write_run(out, clips, *, failing=(), console=None, classes=CLASSES, quiet=False, **options):
-    """Write a run over several clips: {source: number of frames}; `failing` ones have none."""
+def write_run(
+    out, clips, *, failing=(), console=None, classes=CLASSES, quiet=False, end=None, **options
+):
+    """Write a run over several clips: {source: number of frames}; `failing` ones have none.
+
+    `end` is raised when all are written.
+    """
     options = {"images": False, "overwrite": True, **options}
     config = RunConfig(tuple(clips), quiet=quiet, output=OutputConfig(out=out, **options))
     targets = plan(config, config.sources)
@@ -30,6 +35,8 @@ def write_run(out, clips, *, failing=(), console=None, classes=CLASSES, quiet=Fa
                 outputs.fail(target, f"{target.source} is broken")
             else:
                 _write_clip(outputs, target, clips[target.source], classes)
+        if end is not None:
+            raise end
     return out
 
 

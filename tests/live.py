@@ -119,7 +119,9 @@ def scene(n: int, *faces, size: tuple[int, int] = (320, 240)) -> tuple[Frame, Fr
         "gaussian", np.float32([n % 30 / 100, 0, 0]), n % 30 / 100, np.zeros(3, np.float32)
     )
     frame = Frame(n, n / 25, np.full((size[1], size[0], 3), 5 * (n % 50), np.uint8))
-    return frame, dataclasses.replace(made, noise=noise, filter_name="gaussian")
+    return frame, dataclasses.replace(
+        made, noise=noise, filter_name="gaussian", filter_reason="noise"
+    )
 
 
 class Player:

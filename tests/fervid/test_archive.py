@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import time
 
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
 from fervid.errors import ConfigError, SinkError
+from fervid.interrupt import Terminated
+from fervid.recover import recover
 from tests.archives import write_run
 
 CLIPS = {"a/x.mp4": 5, "b/x.mp4": 3, "c.mp4": 4}
@@ -103,6 +106,26 @@ def test_tables_that_cannot_be_written_are_an_error(tmp_path):
     with pytest.raises(SinkError, match=r"all\.parquet cannot be written"):
         write_run(tmp_path, {"a.mp4": 2, "b.mp4": 2})
     assert (tmp_path / "a" / "faces.parquet").exists()
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), Terminated()])
+@pytest.mark.parametrize("before", [True, False])
+def test_an_early_end_leaves_a_large_table_to_a_later_run(
+    tmp_path, monkeypatch, caplog, end, before
+):
+    """It would take longer than the 2 s that an end may."""
+    if before:
+        write_run(tmp_path, {"a.mp4": 2, "b.mp4": 2})
+    for most, left in ((2 * sum(CLIPS.values()) + 8 * before, False), (7, True)):
+        monkeypatch.setattr("fervid.writing.HASTE_ROWS", most)
+        (tmp_path / "all.parquet").unlink() if not before and left else None
+        with pytest.raises(KeyboardInterrupt):
+            write_run(tmp_path, CLIPS | {f"d{most}.mp4": 0}, end=end)
+        assert ("is not made anew" in caplog.text) is left
+        assert set(clips(tmp_path)) >= {"a/x", "b/x", "c", f"d{most}"}
+    assert (tmp_path / "all.parquet").exists() is before
+    recover(tmp_path, lambda: time.time() + 60)
+    assert rows(tmp_path).num_rows == 2 * sum(CLIPS.values()) + 8 * before
 
 
 def test_the_table_fits_a_terminal_and_names_every_clip(tmp_path):

@@ -102,7 +102,13 @@ def test_pictures_and_figures_change_and_nothing_is_asked_elsewhere(browser, sch
         assert page.locator(".face").count() == 2
         assert page.inner_text(".badge") == "live"
         tiles = page.inner_text(".tiles")
-        for words in ("gaussian", "against gaussian noise", "24.5 a second", "dropped 3", "blocking"):
+        for words in (
+            "gaussian",
+            "against gaussian noise",
+            "24.5 a second",
+            "dropped 3",
+            "blocking",
+        ):
             assert words in tiles
         assert "network" in page.inner_text(".stages")
         page.wait_for_selector(".chart canvas")

@@ -217,4 +217,5 @@ def test_memory_does_not_grow_with_the_length_of_a_source(detector, portrait):
     assert len(tracks) >= 6
     assert rss_2 - rss_1 < 10  # 160 frames have 37 MB
     assert abs(objects_2 - objects_1) < 100
-    assert max(frames_1, frames_2) - others <= 6  # read ahead, and the one that could be looked at again
+    # Read ahead, and the one that could be looked at again.
+    assert max(frames_1, frames_2) - others <= 6
