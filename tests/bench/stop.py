@@ -24,6 +24,7 @@ from pathlib import Path
 
 import av
 import cv2
+import psutil
 import pyarrow.parquet as pq
 
 from tests import servers
@@ -46,7 +47,8 @@ HEAD = (
     "within {limit:.0f} s, with the right code and every file complete."
 )
 NOTE = (
-    "to end: seconds from the signal to the end of the process. complete: the exit code is 143 "
+    "to end: seconds from the signal to the end of the process; work: CPU seconds of it and its "
+    "processes in that time. complete: the exit code is 143 "
     "(SIGTERM) or 130 (SIGINT), video, journal and table hold the same frames, and the summary "
     'says "interrupted".'
 )
@@ -60,6 +62,7 @@ class Stopped:
     signal: str
     after_s: float
     took_s: float
+    work_s: float
     code: int
     lines: int
     pictures: int
@@ -89,16 +92,31 @@ def stop_one(case: Case, number: signal.Signals, out: Path, after_s: float) -> S
         time.sleep(after_s)
         if process.poll() is not None:
             raise RuntimeError(f"{case.name} ended by itself, code {process.returncode}.")
-        load, began = os.getloadavg()[0], time.monotonic()
+        load, spent_s, began = os.getloadavg()[0], _cpu_s(process.pid), time.monotonic()
+        before = _children_s()
         process.send_signal(number)
         code = process.wait(PATIENCE_S)
         took_s = time.monotonic() - began
+        work_s = max(0.0, _children_s() - before - spent_s)
     found = [look(journal) for journal in sorted(out.rglob("faces.jsonl"))]
     complete = code == CODES[number] and all(whole for _, _, whole in found)
     lines, pictures = (sum(item[n] for item in found) for n in (0, 1))
     return Stopped(
-        *(case.name, number.name, after_s, took_s, code, lines, pictures, complete, load)
+        *(case.name, number.name, after_s, took_s, work_s, code, lines, pictures, complete, load)
     )
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU seconds of a process that runs, and of its own processes."""
+    main = psutil.Process(pid)
+    times = [process.cpu_times() for process in (main, *main.children(recursive=True))]
+    return sum(item.user + item.system for item in times)
+
+
+def _children_s() -> float:
+    """CPU seconds of this program's processes that have ended, with theirs."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _wait_for_journals(process: subprocess.Popen[bytes], out: Path, least: int) -> None:
@@ -185,7 +203,7 @@ def measure(runs: int, seed: int) -> list[Stopped]:
 
 def table(found: Sequence[Stopped]) -> Table:
     """A row for each case."""
-    head = ("source", "stopped", "to end, median", "to end, longest", "complete")
+    head = ("source", "stopped", "to end, median", "to end, longest", "work, longest", "complete")
     rows = []
     for name in dict.fromkeys(item.source for item in found):
         some = [item for item in found if item.source == name]
@@ -193,7 +211,8 @@ def table(found: Sequence[Stopped]) -> Table:
         rows.append(
             (
                 *(name, str(len(some)), f"{figure(statistics.median(took), 2)} s"),
-                *(f"{figure(max(took), 2)} s", str(sum(item.complete for item in some))),
+                *(f"{figure(max(took), 2)} s", f"{figure(max(i.work_s for i in some), 2)} s"),
+                str(sum(item.complete for item in some)),
             )
         )
     return Table("Seconds to the end", head, tuple(rows), NOTE)
