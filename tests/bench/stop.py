@@ -1,13 +1,12 @@
-"""Seconds from SIGTERM or Ctrl-C to the end: `python -m tests.bench.stop`; `--runs 20 --seed 0`.
+"""Seconds from SIGTERM or Ctrl-C to the end: `python -m tests.bench.stop`; `--runs 24 --seed 0`.
 
 Recordings of 720p and 1080p that are read as fast as they can be, cameras of the same sizes (MJPEG
-over HTTP on loopback) at 15 pictures a second, and a folder of recordings with `--jobs 2`. All
-write everything that `-o` does. Each gets SIGTERM or SIGINT at a random moment, a second or more
-after its first line. Writes stop.json and stop.md.
+over HTTP on loopback) at 15 pictures a second, a pipe that has stalled, and a folder of recordings
+with `--jobs 2`. All write everything that `-o` does. Each gets SIGTERM or SIGINT at a random
+moment, a second or more after its first line. Writes stop.json and stop.md.
 """
 
 import argparse
-import contextlib
 import itertools
 import json
 import os
@@ -18,27 +17,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import av
-import cv2
 import psutil
 import pyarrow.parquet as pq
 
-from tests import servers
-from tests.bench.kill import LEAST_S, RUN_S, long_clip
-from tests.clips import clip
-from tests.places import ROOT, SAMPLE
+from tests.bench.kill import LEAST_S, RUN_S
+from tests.bench.stop_cases import Case, cases
+from tests.places import ROOT
 from train.options import RESULTS
 from train.results import write_results
 from train.tables import Table, figure
 
 LIMIT_S = 2.0
 PATIENCE_S = 600.0
-SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
-N_PICTURES, CAMERA_RATE, JOBS = 60, 15.0, 2
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 HEAD = (
     "# Stopped\n\nMade by `python -m tests.bench.stop --runs {runs} --seed {seed}`: `fervid SOURCE "
@@ -75,19 +70,10 @@ class Stopped:
         return self.complete and self.took_s < LIMIT_S
 
 
-@dataclass(frozen=True)
-class Case:
-    """What is run: `words` are the arguments before `-o`, `journals` how many must have begun."""
-
-    name: str
-    words: tuple[str, ...]
-    journals: int = 1
-
-
 def stop_one(case: Case, number: signal.Signals, out: Path, after_s: float) -> Stopped:
     """Start a run, stop it and look at what it left."""
     command = [sys.executable, "-m", "fervid", *case.words, "-o", str(out), "--quiet"]
-    with subprocess.Popen(command, cwd=ROOT) as process:
+    with case.stdin() as pipe, subprocess.Popen(command, cwd=ROOT, stdin=pipe) as process:
         _wait_for_journals(process, out, case.journals)
         time.sleep(after_s)
         if process.poll() is not None:
@@ -150,45 +136,6 @@ def look(journal: Path) -> tuple[int, int, bool]:
     )
 
 
-@contextlib.contextmanager
-def cases(folder: Path) -> Iterator[list[Case]]:
-    """Recordings and cameras that never end, and a folder of recordings."""
-    with av.open(str(SAMPLE)) as sample:
-        frames = itertools.islice(sample.decode(video=0), N_PICTURES)
-        shown = [frame.to_ndarray(format="bgr24") for frame in frames]
-    (folder / "archive").mkdir()
-    found = []
-    with contextlib.ExitStack() as closing:
-        for name, size in SIZES.items():
-            pictures = [cv2.resize(picture, size) for picture in shown]
-            short = clip(folder / "short.mp4", pictures=pictures, size=size)
-            found.append(
-                Case(f"recording, {name}", (str(long_clip(folder / f"{name}.mp4", short)),))
-            )
-            host = closing.enter_context(servers.http_server(camera(pictures)))
-            found.append(Case(f"camera, {name}", (f"http://{host}/",)))
-        for n in range(2 * JOBS):
-            (folder / "archive" / f"{n}.mp4").symlink_to(folder / "720p.mp4")
-        words = (str(folder / "archive"), "--jobs", str(JOBS))
-        yield [*found, Case(f"archive, --jobs {JOBS}", words, JOBS)]
-
-
-def camera(pictures: Sequence["cv2.typing.MatLike"]) -> servers.Answer:
-    """Answer as a network camera does, without an end."""
-    jpegs = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures]
-
-    def answer(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        handler.end_headers()
-        for jpeg in itertools.cycle(jpegs):
-            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            handler.wfile.write(head.encode() + jpeg + b"\r\n")
-            time.sleep(1 / CAMERA_RATE)
-
-    return answer
-
-
 def measure(runs: int, seed: int) -> list[Stopped]:
     """Stop so many runs: of every case with both signals, in turn."""
     chance, found = random.Random(seed), []
@@ -221,7 +168,7 @@ def table(found: Sequence[Stopped]) -> Table:
 def main() -> int:
     """Stop, print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
