@@ -23,10 +23,9 @@ _log = logging.getLogger(__name__)
 DEPTH = 4
 # Waiting is cut into pieces, since Windows delivers Ctrl-C only between them.
 WAIT_S = 0.5
-# Longer than a stream (5 s) or a camera's driver (10 s) may take to give up.
-JOIN_S = 12.0
-# A live source that is silent just now shall not hold Ctrl-C up; its thread closes it later.
-LIVE_JOIN_S = 1.0
+# A source that is silent just now (a camera, a pipe, a drive that sleeps) shall not hold an end up,
+# which has 2 s; its thread closes it later.
+JOIN_S = 1.0
 
 
 class Policy(Enum):
@@ -117,9 +116,8 @@ class Prefetch:
             self._changed.notify_all()
         if link := link_of(self._source):
             link.stop()
-        live = self._source.info.live
         if self._thread.ident is not None:
-            self._thread.join(min(LIVE_JOIN_S, JOIN_S) if live else JOIN_S)
+            self._thread.join(JOIN_S)
         with self._changed:
             # Closing what another thread still reads would crash the process.
             self._left = self._thread.is_alive() and not self._ended

@@ -1,13 +1,12 @@
-"""Seconds from SIGTERM or Ctrl-C to the end: `python -m tests.bench.stop`; `--runs 20 --seed 0`.
+"""Seconds from SIGTERM or Ctrl-C to the end: `python -m tests.bench.stop`; `--runs 24 --seed 0`.
 
 Recordings of 720p and 1080p that are read as fast as they can be, cameras of the same sizes (MJPEG
-over HTTP on loopback) at 15 pictures a second, and a folder of recordings with `--jobs 2`. All
-write everything that `-o` does. Each gets SIGTERM or SIGINT at a random moment, a second or more
-after its first line. Writes stop.json and stop.md.
+over HTTP on loopback) at 15 pictures a second, a pipe that has stalled, and a folder of recordings
+with `--jobs 2`. All write everything that `-o` does. Each gets SIGTERM or SIGINT at a random
+moment, a second or more after its first line. Writes stop.json and stop.md.
 """
 
 import argparse
-import contextlib
 import itertools
 import json
 import os
@@ -18,26 +17,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import av
-import cv2
+import psutil
 import pyarrow.parquet as pq
 
-from tests import servers
-from tests.bench.kill import LEAST_S, RUN_S, long_clip
-from tests.clips import clip
-from tests.places import ROOT, SAMPLE
+from tests.bench.kill import LEAST_S, RUN_S
+from tests.bench.stop_cases import Case, cases
+from tests.places import ROOT
 from train.options import RESULTS
 from train.results import write_results
 from train.tables import Table, figure
 
 LIMIT_S = 2.0
 PATIENCE_S = 600.0
-SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
-N_PICTURES, CAMERA_RATE, JOBS = 60, 15.0, 2
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 HEAD = (
     "# Stopped\n\nMade by `python -m tests.bench.stop --runs {runs} --seed {seed}`: `fervid SOURCE "
@@ -46,7 +42,8 @@ HEAD = (
     "within {limit:.0f} s, with the right code and every file complete."
 )
 NOTE = (
-    "to end: seconds from the signal to the end of the process. complete: the exit code is 143 "
+    "to end: seconds from the signal to the end of the process; work: CPU seconds of it and its "
+    "processes in that time. complete: the exit code is 143 "
     "(SIGTERM) or 130 (SIGINT), video, journal and table hold the same frames, and the summary "
     'says "interrupted".'
 )
@@ -60,6 +57,7 @@ class Stopped:
     signal: str
     after_s: float
     took_s: float
+    work_s: float
     code: int
     lines: int
     pictures: int
@@ -72,33 +70,39 @@ class Stopped:
         return self.complete and self.took_s < LIMIT_S
 
 
-@dataclass(frozen=True)
-class Case:
-    """What is run: `words` are the arguments before `-o`, `journals` how many must have begun."""
-
-    name: str
-    words: tuple[str, ...]
-    journals: int = 1
-
-
 def stop_one(case: Case, number: signal.Signals, out: Path, after_s: float) -> Stopped:
     """Start a run, stop it and look at what it left."""
     command = [sys.executable, "-m", "fervid", *case.words, "-o", str(out), "--quiet"]
-    with subprocess.Popen(command, cwd=ROOT) as process:
+    with case.stdin() as pipe, subprocess.Popen(command, cwd=ROOT, stdin=pipe) as process:
         _wait_for_journals(process, out, case.journals)
         time.sleep(after_s)
         if process.poll() is not None:
             raise RuntimeError(f"{case.name} ended by itself, code {process.returncode}.")
-        load, began = os.getloadavg()[0], time.monotonic()
+        load, spent_s, began = os.getloadavg()[0], _cpu_s(process.pid), time.monotonic()
+        before = _children_s()
         process.send_signal(number)
         code = process.wait(PATIENCE_S)
         took_s = time.monotonic() - began
+        work_s = max(0.0, _children_s() - before - spent_s)
     found = [look(journal) for journal in sorted(out.rglob("faces.jsonl"))]
     complete = code == CODES[number] and all(whole for _, _, whole in found)
     lines, pictures = (sum(item[n] for item in found) for n in (0, 1))
     return Stopped(
-        *(case.name, number.name, after_s, took_s, code, lines, pictures, complete, load)
+        *(case.name, number.name, after_s, took_s, work_s, code, lines, pictures, complete, load)
     )
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU seconds of a process that runs, and of its own processes."""
+    main = psutil.Process(pid)
+    times = [process.cpu_times() for process in (main, *main.children(recursive=True))]
+    return sum(item.user + item.system for item in times)
+
+
+def _children_s() -> float:
+    """CPU seconds of this program's processes that have ended, with theirs."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _wait_for_journals(process: subprocess.Popen[bytes], out: Path, least: int) -> None:
@@ -132,45 +136,6 @@ def look(journal: Path) -> tuple[int, int, bool]:
     )
 
 
-@contextlib.contextmanager
-def cases(folder: Path) -> Iterator[list[Case]]:
-    """Recordings and cameras that never end, and a folder of recordings."""
-    with av.open(str(SAMPLE)) as sample:
-        frames = itertools.islice(sample.decode(video=0), N_PICTURES)
-        shown = [frame.to_ndarray(format="bgr24") for frame in frames]
-    (folder / "archive").mkdir()
-    found = []
-    with contextlib.ExitStack() as closing:
-        for name, size in SIZES.items():
-            pictures = [cv2.resize(picture, size) for picture in shown]
-            short = clip(folder / "short.mp4", pictures=pictures, size=size)
-            found.append(
-                Case(f"recording, {name}", (str(long_clip(folder / f"{name}.mp4", short)),))
-            )
-            host = closing.enter_context(servers.http_server(camera(pictures)))
-            found.append(Case(f"camera, {name}", (f"http://{host}/",)))
-        for n in range(2 * JOBS):
-            (folder / "archive" / f"{n}.mp4").symlink_to(folder / "720p.mp4")
-        words = (str(folder / "archive"), "--jobs", str(JOBS))
-        yield [*found, Case(f"archive, --jobs {JOBS}", words, JOBS)]
-
-
-def camera(pictures: Sequence["cv2.typing.MatLike"]) -> servers.Answer:
-    """Answer as a network camera does, without an end."""
-    jpegs = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures]
-
-    def answer(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        handler.end_headers()
-        for jpeg in itertools.cycle(jpegs):
-            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            handler.wfile.write(head.encode() + jpeg + b"\r\n")
-            time.sleep(1 / CAMERA_RATE)
-
-    return answer
-
-
 def measure(runs: int, seed: int) -> list[Stopped]:
     """Stop so many runs: of every case with both signals, in turn."""
     chance, found = random.Random(seed), []
@@ -185,7 +150,7 @@ def measure(runs: int, seed: int) -> list[Stopped]:
 
 def table(found: Sequence[Stopped]) -> Table:
     """A row for each case."""
-    head = ("source", "stopped", "to end, median", "to end, longest", "complete")
+    head = ("source", "stopped", "to end, median", "to end, longest", "work, longest", "complete")
     rows = []
     for name in dict.fromkeys(item.source for item in found):
         some = [item for item in found if item.source == name]
@@ -193,7 +158,8 @@ def table(found: Sequence[Stopped]) -> Table:
         rows.append(
             (
                 *(name, str(len(some)), f"{figure(statistics.median(took), 2)} s"),
-                *(f"{figure(max(took), 2)} s", str(sum(item.complete for item in some))),
+                *(f"{figure(max(took), 2)} s", f"{figure(max(i.work_s for i in some), 2)} s"),
+                str(sum(item.complete for item in some)),
             )
         )
     return Table("Seconds to the end", head, tuple(rows), NOTE)
@@ -202,7 +168,7 @@ def table(found: Sequence[Stopped]) -> Table:
 def main() -> int:
     """Stop, print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()

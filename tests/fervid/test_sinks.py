@@ -369,6 +369,12 @@ def test_video_of_a_live_source(tmp_path):
     assert len(watch(tmp_path / "out.mp4")[0]) == 4
 
 
+@pytest.mark.parametrize("of", [live, header])
+def test_only_a_recording_keeps_a_list_of_fragments_in_memory(tmp_path, of):
+    run(VideoSink(tmp_path / "out.mp4", of()), [result(n) for n in range(4)])
+    assert (b"mfra" in (tmp_path / "out.mp4").read_bytes()) is (of is header)
+
+
 def test_two_frames_at_the_same_moment_do_not_break_the_file(tmp_path):
     run(VideoSink(tmp_path / "out.mp4", header()), [result(n, time_s=0.1) for n in range(3)])
     assert len(watch(tmp_path / "out.mp4")[0]) == 3
@@ -376,7 +382,14 @@ def test_two_frames_at_the_same_moment_do_not_break_the_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("stated", "live", "true"),
-    [(60, False, 60), (25, False, 25), (10, False, 10), (5, False, 5), (25, True, 8)],
+    [
+        (60, False, 60),
+        (25, False, 25),
+        (10, False, 10),
+        (5, False, 5),
+        (25, True, 8),
+        (25, True, 3),
+    ],
 )
 def test_a_killed_run_leaves_a_file_that_plays_to_its_last_second(tmp_path, stated, live, true):
     path, done = tmp_path / "out.mp4", 120
@@ -390,6 +403,7 @@ def test_a_killed_run_leaves_a_file_that_plays_to_its_last_second(tmp_path, stat
     sink.close()
     shown, metadata = watch(left)
     assert 0 <= done - len(shown) < true
+    assert done - len(shown) <= (1 if live else true / 2)
     assert [number for number, _ in shown] == [n % 20 for n in range(len(shown))]
     assert "comment" in metadata
 
