@@ -13,7 +13,7 @@ from typing import Self
 
 from fervid import __version__
 from fervid.batch import Answer, Prepared
-from fervid.capture import open_source
+from fervid.chunks import open_part
 from fervid.clips import INTERRUPTED
 from fervid.config import RunConfig
 from fervid.console import say
@@ -67,8 +67,9 @@ class Lane:
         with ExitStack() as parts:
             read = session.config.read_for(target.source)
             self._source = parts.enter_context(
-                open_source(
+                open_part(
                     target.source,
+                    target.chunk,
                     read,
                     logins=session.logins_for(read),
                     threads=session.config.cores.decode_threads,
@@ -91,7 +92,12 @@ class Lane:
             # A report alone does without the maps between two changes.
             settings = session.config if seen else _maps_at_changes(session.config)
             self._pipeline = parts.enter_context(
-                Pipeline(settings, session.backend, maps=seen or summed)
+                Pipeline(
+                    settings,
+                    session.backend,
+                    maps=seen or summed,
+                    before=getattr(self._source, "before", 0),
+                )
             )
             self._frames = parts.enter_context(
                 Prefetch(self._source, news=news, seen=self._header.calendar.see)

@@ -60,12 +60,12 @@ LAYERS = {
     4: (
         *("batch", "pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
-        *("durable", "lock", "manifest", "watch", "intervals", "elan", "ending"),
+        *("chunks", "durable", "lock", "manifest", "watch", "intervals", "elan", "ending"),
         *("opened", "segment_folder", "retention", "segments"),
     ),
     5: (
         *("session", "lane", "rounds", "task", "resume", "sharing", "worker_process", "workers"),
-        *("cluster", "book", "run", "recover", "settings"),
+        *("joining", "assembly", "cluster", "book", "run", "recover", "settings"),
     ),
     6: ("brief", "parser", "usage", "doctor", "commands", "bench"),
     7: ("cli",),
