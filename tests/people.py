@@ -15,6 +15,7 @@ SIZE = (320, 240)
 SIDE = 110
 # Seconds in which one of them is not there: shortly, long enough for another id, and over a cut.
 AWAY = (((16.0, 19.0),), ((12.0, 13.0), (19.6, 20.5)))
+NOISY = (8.0, 11.5)  # seconds, over another cut
 
 
 def two_people(path, frames=300):
@@ -41,6 +42,9 @@ def _picture(time_s, wall, portraits):
         y = 60 + round(30 * math.cos(time_s * 0.7 + k))
         light = 1 + 0.25 * math.sin(time_s * 1.7 + k)
         picture[y : y + SIDE, x : x + SIDE] = np.clip(portrait * light, 0, 255)
+    if NOISY[0] <= time_s < NOISY[1]:
+        noise = np.random.default_rng(round(time_s * RATE)).normal(0, 25, picture.shape)
+        return np.clip(picture + noise, 0, 255).astype(np.uint8)
     return picture
 
 
