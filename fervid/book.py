@@ -12,6 +12,7 @@ from fervid.capture import check_source
 from fervid.clips import clip_row
 from fervid.config import RunConfig
 from fervid.console import say
+from fervid.durable import discard
 from fervid.errors import FervidError
 from fervid.failures import Failures
 from fervid.manifest import Manifest, stamp
@@ -36,6 +37,7 @@ class Book:
         failures: the errors.
         summaries: what summary.json holds, of the sources that have ended.
         progress: over the files that were taken in hand.
+        unchanged: those of them that --resume goes on with, as they were when they were begun.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Book:
         self.failures = Failures(len(targets), self._stderr)
         self.summaries: list[dict[str, Any]] = []
         self.progress = Progress({}, 0, self._clock)
+        self.unchanged: frozenset[str] = frozenset()
 
     def without_missing(self) -> list[Target]:
         """The targets whose files are there; the others fail before anything is loaded."""
@@ -83,9 +86,11 @@ class Book:
         found = Found({}, ())
         if self._config.output.resume:
             found = look_back(self._config, there, self._manifest, digest)
+            self.unchanged = self._manifest.unchanged(target.source for target in there)
         todo = [target for target in there if target.source not in found.done]
         for target in there:
             if target.source in found.done:
+                discard(target)  # the run that has joined them may have ended before it did
                 summary = found.done[target.source]
                 self.summaries.append(summary)
                 self._outputs.take(target, clip_row(self._outputs.name(target), summary))
@@ -116,7 +121,10 @@ class Book:
         """What shows the progress: in place (`live`), or in lines where there is no terminal."""
         hidden = self._config.quiet or (not live and self._stderr.is_terminal)
         return ProgressDisplay(
-            self.progress, self._stderr, quiet=hidden or self.progress.total < 2, clock=self._clock
+            self.progress,
+            self._stderr,
+            quiet=hidden or not self.progress.several,
+            clock=self._clock,
         )
 
     def _tell_found(self, found: Found, n_left: int) -> None:

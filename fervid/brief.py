@@ -17,6 +17,7 @@ RARE_OPTIONS = frozenset(
         "--tls-verify",
         "--queue-mb",
         "--filter-set",
+        "--chunk",
         "--heatmap-smooth-s",
     ]
 )

@@ -87,13 +87,17 @@ class Cluster:
             analyse_there
         )
         config = ray.put(self._config)
-        begun = {task.remote(config, t, self._digest, __version__): t for t in targets}
+
+        def begin(targets: Sequence[Target]) -> dict[Any, Target]:
+            return {task.remote(config, t, self._digest, __version__): t for t in targets}
+
+        begun = begin(targets)
         try:
             while begun:
                 ended, _ = ray.wait(list(begun), timeout=WAIT_S)
                 for reference in ended:
                     target = begun.pop(reference)
-                    take(target, self._outcome(reference, target))
+                    begun |= begin(take(target, self._outcome(reference, target)) or ())
                 show(())
         except KeyboardInterrupt:
             with held_interrupt():

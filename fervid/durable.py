@@ -13,6 +13,8 @@ from fervid.errors import SinkError
 from fervid.outputs import IN_FOLDER, Target, saved_pictures
 from fervid.sinks.text import sink_error
 
+PARTS = "chunks"  # folder of what is known of a file's chunks, until they are joined
+
 
 def saved(target: Target) -> list[Path]:
     """Every file of a source whose outputs are complete; devices and pipes keep nothing."""
@@ -38,6 +40,25 @@ def clear(target: Target) -> None:
                 "choose another folder.",
                 str(path),
             ) from error
+    discard(target)
+
+
+def discard(file: Target) -> None:
+    """Remove the chunks of a file.
+
+    Raises:
+        SinkError: one cannot be removed.
+    """
+    if file.folder is None:
+        return
+    folder = file.folder / PARTS
+    for path in (*folder.glob("*-*s.part"), *folder.glob("*-*s.json")):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise sink_error(path, error) from error
+    with contextlib.suppress(OSError):  # something else lies there, or it has never been
+        folder.rmdir()
 
 
 def settle(files: Iterable[Path]) -> None:

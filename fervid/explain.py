@@ -164,12 +164,13 @@ class MapBudget:
 
     Args:
         every: one frame of so many; 0: only where a face is new or its label has changed.
+        before: frames that were left to others.
     """
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: int, before: int = 0) -> None:
         self._every = every
         self._labels: dict[int, str] = {}
-        self._due, self._frames = False, 0
+        self._due, self._frames = False, before
 
     def wants(self, track_ids: NDArray[np.int64]) -> bool:
         """Whether the next frame gets new heatmaps.

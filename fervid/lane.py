@@ -69,7 +69,10 @@ class Lane:
             own = parts.enter_context(session.sinks_of(target, self._header, damaged))
             self._drawn = any(sink.wants_pixels for sink in (*own, *session.sinks))
             shown = (self._drawn and session.config.explain.heatmap) or self._viewer.wants_pixels
-            self._pipeline = parts.enter_context(pipeline_of(session, own, shown=shown))
+            before = getattr(self._source, "before", 0)
+            self._pipeline = parts.enter_context(
+                pipeline_of(session, own, shown=shown, before=before)
+            )
             self._frames = parts.enter_context(
                 Prefetch(self._source, news=news, seen=self._header.calendar.see)
             )

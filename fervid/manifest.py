@@ -88,6 +88,15 @@ class Manifest:
         entries = {source: self.entry(source) for source in sources}
         return {source: Path(entry.folder) for source, entry in entries.items() if entry}
 
+    def unchanged(self, sources: Iterable[str]) -> frozenset[str]:
+        """Those of some sources that are as they were when a run took them in hand."""
+        entries = {source: self.entry(source) for source in sources}
+        return frozenset(
+            source
+            for source, entry in entries.items()
+            if entry and (entry.size, entry.mtime_ns) == stamp(source)
+        )
+
     def begin(self, folders: Mapping[str, str]) -> None:
         """Take sources in hand: from now on what lies in their folders is this run's.
 

@@ -6,8 +6,8 @@ from functools import partial
 from threading import Condition
 
 from fervid import __version__
-from fervid.capture import Source, open_source
-from fervid.config import RunConfig
+from fervid.capture import Source
+from fervid.chunks import open_part
 from fervid.console import say
 from fervid.controls import Controls
 from fervid.outputs import Target
@@ -27,7 +27,7 @@ def source_of(session: Session, target: Target) -> Source:
     """
     read = session.config.read_for(target.source)
     logins, threads = session.logins_for(read), session.config.cores.decode_threads
-    return open_source(target.source, read, logins=logins, threads=threads)
+    return open_part(target.source, target.chunk, read, logins=logins, threads=threads)
 
 
 def header_of(session: Session, target: Target, info: SourceInfo) -> RunHeader:
@@ -66,25 +66,23 @@ def viewer_of(
     )
 
 
-def pipeline_of(session: Session, own: Sequence[Sink], *, shown: bool) -> Pipeline:
+def pipeline_of(session: Session, own: Sequence[Sink], *, shown: bool, before: int = 0) -> Pipeline:
     """The pipeline of a source, which makes heatmaps as far as somebody looks at them.
 
     Args:
         session: of the run.
         own: the source's own outputs.
         shown: whether every frame is shown or written with its heatmap.
+        before: frames of the source that other processes analyse, before its chunk.
     """
     every = shown or any(getattr(sink, "wants_maps", True) for sink in session.sinks)
     # Those of the source are asked with each frame: viewers of the live page come and go.
     looked_at = every or partial(_wants_maps, own)
+    config = session.config
     if not every and not session.page_maps:  # a report does without the maps between two changes
-        return Pipeline(_maps_at_changes(session.config), session.backend, maps=looked_at)
-    return Pipeline(session.config, session.backend, maps=looked_at)
+        config = replace(config, explain=replace(config.explain, map_every=0))
+    return Pipeline(config, session.backend, maps=looked_at, before=before)
 
 
 def _wants_maps(sinks: Sequence[Sink]) -> bool:
     return any(getattr(sink, "wants_maps", False) for sink in sinks)
-
-
-def _maps_at_changes(config: RunConfig) -> RunConfig:
-    return replace(config, explain=replace(config.explain, map_every=0))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fervid import probe
+from fervid.chunks import Chunk
 from fervid.config import STDOUT, OutputConfig, RunConfig, refuse_existing, without_credentials
 from fervid.config.source import identity
 from fervid.errors import ConfigError
@@ -47,6 +48,8 @@ class Target:
         folder: of this source, below `--out`.
         renewed: an earlier attempt may have left files there, which are removed first.
         segmented: its folder gets a folder for each segment, and no file of its own.
+        chunk: the part of the source that this is about; None for all of it.
+        parts: its chunks, which are to be joined; none where it is to be analysed.
     """
 
     source: str
@@ -55,21 +58,26 @@ class Target:
     folder: Path | None = None
     renewed: bool = False
     segmented: bool = False
+    chunk: Chunk | None = None
+    parts: tuple["Target", ...] = ()
 
     @property
     def summary(self) -> Path | None:
         """The file with the figures of the whole run over this source."""
+        if self.chunk is not None and self.sinks[0][1] is not None:
+            return self.sinks[0][1].with_suffix(".json")
         return self._file(SUMMARY)
 
     @property
     def report(self) -> Path | None:
         """The page that shows the whole run over this source."""
-        return self._file(REPORT)
+        return None if self.chunk is not None else self._file(REPORT)
 
     @property
     def label(self) -> str:
-        """The source without credentials."""
-        return without_credentials(self.source)
+        """The source without credentials; of a chunk, where it begins too."""
+        name = without_credentials(self.source)
+        return name if self.chunk is None else f"{name} from {self.chunk.from_s:.0f} s"
 
     def files(self) -> list[Path]:
         """Every file that is this source's alone; of folders of pictures none."""

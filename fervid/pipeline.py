@@ -44,6 +44,7 @@ class Pipeline:
         clock: seconds, for the timings.
         maps: whether anybody looks at heatmaps, or what says so of each frame; without, they stay
             0 where the network can spare itself the work.
+        before: frames that others have analysed of the source, as of a file in chunks.
 
     Raises:
         ModelError: a model cannot be opened.
@@ -57,8 +58,10 @@ class Pipeline:
         detector: FaceDetector | None = None,
         clock: Callable[[], float] = time.perf_counter,
         maps: bool | Callable[[], bool] = True,
+        before: int = 0,
     ) -> None:
         self._looked_at = maps if callable(maps) else lambda: maps
+        self._before = before
         self._config = config = config or RunConfig()
         model, faces, cores = config.model, config.faces, config.cores
         with ExitStack() as opened:
@@ -82,11 +85,11 @@ class Pipeline:
     def forget(self) -> None:
         """Forget the frames so far, as before another source; track ids start from 0 again."""
         self._meter = NoiseMeter()
-        self._search = FaceSearch()
+        self._search = FaceSearch(self._before)
         self._tracker = FaceTracker()
         self._probabilities = ProbabilityStream(self._config.labels.smooth_s)
         self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)
-        self._budget = MapBudget(self._config.explain.map_every)
+        self._budget = MapBudget(self._config.explain.map_every, self._before)
         self._view = View.of(self._config, self.classes)
         self._last: tuple[Frame, Noise, Faces] | None = None
         self._run_now = object()

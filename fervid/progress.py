@@ -32,6 +32,28 @@ class Progress:
         self._bytes = 0
         self.total = len(sizes) + done
         self.finished, self.failed = done, 0
+        self._parts: dict[str, int] = {}  # bytes of a chunk, by file
+        self.n_parts = self.parts_left = 0
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one thing to count."""
+        return self.total > 1 or self.n_parts > 0
+
+    def split(self, source: str, n_parts: int, n_left: int) -> None:
+        """A file has several chunks, of which so many are left to do."""
+        size = self._parts[source] = self._left[source] // n_parts
+        self._left[source] = max(size * n_left, 1)
+        self.n_parts += n_parts
+        self.parts_left += n_left
+
+    def part(self, source: str) -> None:
+        """A chunk of a file is done."""
+        size = self._parts[source]
+        self.parts_left -= 1
+        self._bytes += size
+        if source in self._left:
+            self._left[source] = max(self._left[source] - size, 1)
 
     def count(self, source: str, *, complete: bool) -> None:
         """A file has ended; one that failed says nothing of how long the others take."""
@@ -53,6 +75,8 @@ class Progress:
     def line(self) -> str:
         """As in `12 of 200 files, 1 failed, about 3 min left`."""
         parts = [f"{self.finished} of {self.total} files"]
+        if self.n_parts:
+            parts.append(f"{self.n_parts - self.parts_left} of {self.n_parts} chunks")
         if self.failed:
             parts.append(f"{self.failed} failed")
         left_s = self.left_s()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +53,7 @@ def look_back(
         ConfigError: some are complete and were made in another way than this run's.
     """
     done, changed = {}, []
-    made = {"fervid": __version__, "model_sha256": digest, "config": config.as_dict()}
-    made = json.loads(json.dumps(made))  # with lists for tuples, as it is read
+    made = _made_by(config, digest)
     for target in targets:
         entry = manifest.entry(target.source)
         summary = None if entry is None or entry.state != "done" else _complete(target)
@@ -65,6 +65,37 @@ def look_back(
         _refuse_other(target, summary, made)
         done[target.source] = summary
     return Found(done, tuple(changed))
+
+
+def whole_part(config: RunConfig, part: Target, digest: str) -> bool:
+    """Whether a chunk was analysed in a run before, and all of it is there.
+
+    Args:
+        config: of the run.
+        part: a chunk of a file that has not changed.
+        digest: the hash of the model's file.
+
+    Raises:
+        ConfigError: it was made in another way than this run's.
+    """
+    journal = part.sinks[0][1]
+    try:
+        summary = json.loads(part.summary.read_text(encoding="utf-8")) if part.summary else {}
+        with journal.open("rb") if journal else nullcontext(()) as lines:
+            ends = [line.endswith(b"\n") for line in lines]
+        whole = all(ends) and summary["error"] is None and summary["frames"] == len(ends) - 1
+    except (KeyError, OSError, TypeError, ValueError):
+        return False
+    if whole:
+        _refuse_other(part, summary, _made_by(config, digest))
+    return whole
+
+
+def _made_by(config: RunConfig, digest: str) -> dict[str, Any]:
+    """What the summaries of a run say of how it was made."""
+    made = {"fervid": __version__, "model_sha256": digest, "config": config.as_dict()}
+    kept: dict[str, Any] = json.loads(json.dumps(made))  # with lists for tuples, as it is read
+    return kept
 
 
 def _complete(target: Target) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
+from fervid.assembly import Assembly
 from fervid.backends import Backend
 from fervid.book import Book
 from fervid.config import STDIN, RunConfig, WindowConfig
@@ -28,7 +29,7 @@ from fervid.sharing import n_jobs, refuse_unfit, threads_a_job
 from fervid.sinks import Sink
 from fervid.task import analyse_file, open_network
 from fervid.threads import opencv_threads
-from fervid.workers import Workers
+from fervid.workers import Take, Workers
 from fervid.writing import RunOutputs
 
 
@@ -119,7 +120,7 @@ def run(
         network, digest = model.enter_context(open_network(config, backend))
         outputs.watch(network.card.classes, os.environ)
         todo = book.begin(there, digest)
-        if todo and (config.cores.ray is not None or n_jobs(config.cores, len(todo)) > 1):
+        if todo and _is_shared_out(config, len(todo)):
             model.close()  # every process has its own
             _analyse_elsewhere(config, todo, digest, book)
         elif todo:
@@ -153,9 +154,16 @@ def _open_page(config: RunConfig, stderr: Console, closed: ExitStack) -> LivePag
 
 def _kept_in(config: RunConfig, sources: Sequence[str]) -> Path | None:
     """The folder whose manifest a run keeps; None for streams, and for one file by itself."""
-    if any(map(is_device, sources)) or (len(sources) < 2 and not config.output.resume):
+    kept = config.output.resume or config.cores.chunk is not None
+    if any(map(is_device, sources)) or (len(sources) < 2 and not kept):
         return None
     return config.output.out
+
+
+def _is_shared_out(config: RunConfig, n_files: int) -> bool:
+    """Whether files are analysed in other processes than this one."""
+    cores = config.cores
+    return cores.ray is not None or cores.chunk is not None or n_jobs(cores, n_files) > 1
 
 
 def _analyse_here(session: Session, targets: Sequence[Target], book: Book) -> None:
@@ -181,6 +189,10 @@ def _analyse_elsewhere(
     config: RunConfig, targets: Sequence[Target], digest: str, book: Book
 ) -> None:
     """Analyse targets in several processes, of this machine or of a Ray cluster."""
+    take: Take = book.take
+    if config.cores.chunk is not None:
+        assembly = Assembly(config, digest, book.take, book.progress)
+        targets, take = assembly.tasks(targets, book.unchanged), assembly.take
     jobs = n_jobs(config.cores, len(targets))
     with ExitStack() as open_parts:
         display = open_parts.enter_context(book.display(live=True))
@@ -190,7 +202,7 @@ def _analyse_elsewhere(
             there: Cluster | Workers = open_parts.enter_context(Cluster(config, digest))
         else:
             there = open_parts.enter_context(Workers(config, jobs, threads_a_job(jobs)))
-        there.run(targets, book.take, display.update)
+        there.run(targets, take, display.update)
 
 
 def _tell_faceless(summaries: Sequence[dict[str, Any]], config: RunConfig, stderr: Console) -> None:

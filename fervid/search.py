@@ -82,10 +82,14 @@ class FaceSearch:
     """Remembers of a source where its faces were and which looks found them.
 
     It depends on the frames alone, not on a clock. Frames of another size begin anew.
+
+    Args:
+        before: frames of the source that are left to others; which look has its turn is counted
+            from its first one.
     """
 
-    def __init__(self) -> None:
-        self._size, self._new = (0, 0), True
+    def __init__(self, before: int = 0) -> None:
+        self._size, self._new, self._before = (0, 0), True, before
         self._forget()
 
     def _forget(self) -> None:
@@ -94,7 +98,7 @@ class FaceSearch:
         self._known = np.zeros((0, 4), np.float32)
         self._unseen = np.zeros(0, np.int64)  # frames since each of them was last found
         self._doubted: list[tuple[F32, int]] = []  # candidates that were no faces, and their frame
-        self._frames = 0
+        self._frames = self._before
 
     def faces(self, see: See, size: tuple[int, int], terms: Terms) -> Faces:
         """The faces of the next frame, one look after the other; each face is taken once.

@@ -49,6 +49,7 @@ def refuse_unfit(
             f"--segment cuts what one process writes from its start; drop --segment or --{key}.",
             "segment",
         )
+    _refuse_chunks(config)
     if key is None:
         return
     _refuse_watched(config, key)
@@ -77,6 +78,25 @@ def refuse_unfit(
             "one of them.",
             key,
         )
+
+
+def _refuse_chunks(config: RunConfig) -> None:
+    """Stop where long files are to be split, and nobody shares them out, or pictures are wanted.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    if config.cores.chunk is None:
+        return
+    if config.cores.ray is None and config.cores.jobs == 1:
+        raise ConfigError(
+            "--chunk splits long files for several processes; add --jobs N or --ray ADDRESS.",
+            "chunk",
+        )
+    if config.output.images:
+        raise ConfigError("--chunk makes no annotated video; add --no-images.", "chunk")
+    if config.output.subtitles:
+        raise ConfigError("--chunk writes no subtitles; drop --subtitles or --chunk.", "chunk")
 
 
 def _refuse_watched(config: RunConfig, key: str) -> None:

@@ -22,6 +22,7 @@ from fervid.controls import target_of
 from fervid.durable import clear, saved, settle
 from fervid.errors import FervidError, ReaderGone, SinkError
 from fervid.failures import Failures
+from fervid.joining import join
 from fervid.logins import read_logins
 from fervid.outputs import Target
 from fervid.rounds import run_group
@@ -57,7 +58,7 @@ class Outcome:
 
 
 def analyse_file(session: Session, target: Target) -> Outcome:
-    """Analyse one source from its start to its end.
+    """Analyse one source, or one chunk of it, from its start to its end, or join its chunks.
 
     What is said to be complete is on the disk for good.
 
@@ -73,7 +74,7 @@ def analyse_file(session: Session, target: Target) -> Outcome:
     try:
         if target.renewed:
             clear(target)
-        left = run_group(session, [target], failures)
+        left = join(session, target) if target.parts else run_group(session, [target], failures)
         if not left and not failures.errors:
             settle(saved(target))
     except ReaderGone:

@@ -29,7 +29,8 @@ WAIT_S = 0.25
 # After Ctrl-C, for files to be closed; a whole run then ends within two seconds.
 STOP_S = 1.2
 
-Take = Callable[[Target, Outcome], None]
+Finish = Callable[[Target, Outcome], None]
+Take = Callable[[Target, Outcome], Sequence[Target] | None]
 Show = Callable[[Collection[str]], None]
 
 
@@ -70,7 +71,7 @@ class Workers:
 
         Args:
             targets: the sources and where their outputs go.
-            take: gets what became of each, as they end.
+            take: gets what became of each, as they end; what it returns is analysed next.
             show: gets the names of what is under way, several times a second.
 
         Raises:
@@ -124,7 +125,7 @@ class Workers:
                 raise item
             case Outcome() if worker.target is not None:
                 target, worker.target = worker.target, None
-                take(target, item)
+                self._waiting.extendleft(take(target, item) or ())
             case _ if item == READY:
                 worker.ready = True
 

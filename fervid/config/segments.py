@@ -78,6 +78,11 @@ def _text(check: Callable[[Any, str], object], option: str, metavar: str) -> Par
     return Parameter(converter=_checked(check, option), n_tokens=1, metavar=metavar)
 
 
+def duration_option(option: str) -> Parameter:
+    """How the command line takes a length of time."""
+    return _text(duration, option, "TIME")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentConfig(Section):
     """How outputs are cut into segments, and how long those are kept.
@@ -88,8 +93,8 @@ class SegmentConfig(Section):
         max_disk: Remove the oldest beyond this size, like 20GB.
     """
 
-    segment: Annotated[str | None, _text(duration, "segment", "TIME")] = None
-    keep: Annotated[str | None, _text(duration, "keep", "TIME")] = None
+    segment: Annotated[str | None, duration_option("segment")] = None
+    keep: Annotated[str | None, duration_option("keep")] = None
     max_disk: Annotated[str | None, _text(disk_size, "max-disk", "SIZE")] = None
 
     def __post_init__(self) -> None:

@@ -108,3 +108,36 @@ def test_an_error_of_fervids_is_raised_as_it_is(monkeypatch):
     monkeypatch.setattr(ray, "get", lambda _: (_ for _ in ()).throw(told))
     with pytest.raises(FervidError, match="another version"):
         cluster._outcome(None, None)
+
+
+def test_what_follows_from_a_task_is_begun_too():
+    class Ray:
+        exceptions = None
+
+        def put(self, config):
+            return config
+
+        def remote(self, **how):
+            return lambda task: Task
+
+        def wait(self, references, timeout):
+            return references[:1], references[1:]
+
+        def get(self, reference):
+            return f"outcome of {reference}"
+
+    class Task:
+        @staticmethod
+        def remote(config, target, digest, version):
+            return target
+
+    cluster = object.__new__(Cluster)
+    cluster._ray, cluster._config, cluster._digest = Ray(), config("auto"), "d"
+    taken = []
+
+    def take(target, outcome):
+        taken.append((target, outcome))
+        return ["joined"] if target == "b" else None
+
+    cluster.run(["a", "b"], take, lambda _: None)
+    assert taken == [(name, f"outcome of {name}") for name in ("a", "b", "joined")]

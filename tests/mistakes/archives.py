@@ -92,6 +92,36 @@ ARCHIVES = (
         "-o r --segment 10m --jobs 2",
         r"^--segment cuts what one process writes from its start; drop --segment or --jobs",
     ),
+    option(
+        "chunk-alone",
+        "a long file in parts for one process",
+        "-o r --chunk 10m --no-images",
+        r"^--chunk splits long files for several processes; add --jobs N or --ray ADDRESS",
+    ),
+    option(
+        "chunk-pictures",
+        "a long file in parts, with a video",
+        "-o r --chunk 10m --jobs 2",
+        r"^--chunk makes no annotated video; add --no-images",
+    ),
+    option(
+        "chunk-subtitles",
+        "a long file in parts, with subtitles",
+        "-o r --chunk 10m --jobs 2 --no-images --subtitles",
+        r"^--chunk writes no subtitles; drop --subtitles or --chunk",
+    ),
+    option(
+        "chunk-short",
+        "parts shorter than their overlap",
+        "-o r --chunk 5s --jobs 2 --no-images",
+        r"^--chunk must be at least 10s, not 5s",
+    ),
+    option(
+        "chunk-unit",
+        "a length without its unit",
+        "-o r --chunk 600 --jobs 2 --no-images",
+        r"^--chunk must be a length of time with its unit",
+    ),
     option("ray-empty", "no address", '-o r --ray ""', r"^--ray is empty; give host:port"),
     Mistake(
         "jobs-model",
