@@ -19,6 +19,7 @@ NOT_RUN: tuple[tuple[str, str, str], ...] = (
     ("", r"--serve", "serves until it is stopped; its own tests do that"),
     ("", r"^(docker|podman|systemctl|journalctl|sudo|kubectl|curl|apt)", "needs another system"),
     ("index.md", r"^fervid archive/", "needs an archive; tests/test_whole_run.py has one"),
+    ("archives.md", r"^fervid (archive/|night)", "need archives; tests/fervid/test_chunks.py"),
     ("speed.md", r"^python -m (fervid|tests)\.bench", "takes minutes; tests/fervid/test_bench.py"),
     ("report.md", r"report_picture\.py", "needs Chromium; tests/fervid/test_report_page.py"),
 )
