@@ -124,7 +124,7 @@ def test_it_is_said_what_is_done_and_what_has_changed(archive, tmp_path):
     lines = said.file.getvalue().splitlines()
     changed = f"{archive / 'b/x.mp4'} has changed since it was analysed, and is analysed again."
     assert lines[:2] == [f"fervid: {changed}", "fervid: 2 of 4 files are done; 2 to go."]
-    assert "4 clips" in said.file.getvalue()
+    assert "4 sources" in said.file.getvalue()
 
 
 def test_a_new_file_is_added_and_the_folders_keep_their_names(archive, tmp_path):
