@@ -161,8 +161,14 @@ class FileSource:
         return self._decoder.damaged
 
     def close(self) -> None:
-        """Close the file; closing twice is harmless."""
-        self._pictures.close()
+        """Close the file; closing twice is harmless.
+
+        A file that another thread reads at this moment stays open: that thread closes it.
+        """
+        try:
+            self._pictures.close()
+        except ValueError:  # "generator already executing"
+            return
         self._container.close()
 
     def _length_s(self, picture: "VideoFrame") -> float:
