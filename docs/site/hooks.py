@@ -10,15 +10,6 @@ OUTWARDS = re.compile(r"\[([^\]]+)\]\((\.\./[^)#\s]+)\)")
 DOCS = Path(__file__).parents[1]
 
 
-def on_config(config):
-    """Leave pages out of the navigation that another branch will bring."""
-    awaited = {name for name in config.extra["awaited"] if not (DOCS / name).exists()}
-    for section in config.nav:
-        for title, pages in section.items():
-            section[title] = [page for page in pages if not awaited & set(page.values())]
-    return config
-
-
 def on_page_markdown(markdown, page, config, files):
     """Name files of the repository that the site does not hold, instead of linking them."""
     here = PurePosixPath(page.file.src_uri).parent
