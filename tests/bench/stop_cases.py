@@ -80,7 +80,7 @@ def cases(folder: Path) -> Iterator[list[Case]]:
             host = closing.enter_context(servers.http_server(camera(pictures)))
             found.append(Case(f"camera, {name}", (f"http://{host}/",)))
         for n in range(2 * JOBS):
-            (folder / "archive" / f"{n}.mp4").symlink_to(folder / "720p.mp4")
+            (folder / "archive" / f"{n}.mp4").hardlink_to(folder / "720p.mp4")
         with av.open(str(folder / "short.mkv"), "w") as file, av.open(str(short)) as source:
             stream = file.add_stream_from_template(source.streams.video[0])
             for packet in source.demux(video=0):
