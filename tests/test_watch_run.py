@@ -133,6 +133,7 @@ def test_a_killed_run_leaves_whole_lines(tmp_path):
     rules = [word for n in range(40) for word in ("--alert", f"noise >= 0.{n + 100}")]
     rules += ["--alert", "faces >= 1"]
     for more in (0.0, 0.7, 1.4):
+        events.unlink(missing_ok=True)
         with started(SAMPLE, "--events", events, "--overwrite", "-q", *rules) as run:
             end = time.monotonic() + 60
             while not events.exists() or events.read_text().count('"alert"') < 1:
