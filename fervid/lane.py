@@ -109,6 +109,7 @@ class Lane:
         if self._closed:
             return
         self._closed, self._failed = True, error is not None
+        self._note_events()
         try:
             trace = error.__traceback__ if error else None
             self._parts.__exit__(type(error) if error else None, error, trace)
