@@ -201,22 +201,26 @@ def test_live_segments_are_cut_at_the_wall_clock_and_old_ones_removed(tmp_path):
         assert moments[-1].timestamp() < boundary
 
 
-def test_a_full_disk_ends_the_run_with_one_sentence_and_whole_segments(tmp_path):
-    inside = mounted("size=500k")()
+def on_a_small_disk(tmp_path, size, *words):
+    """Run over the sample, in segments of a second, on a disk of this size, kept as `kept`."""
+    inside = mounted(f"size={size}")()
     if inside is None:
         pytest.skip("this system lets nobody mount")
     folder = tmp_path / "at"
     (folder / "results").mkdir(parents=True)
     command = [sys.executable, "-m", "fervid", str(SAMPLE), "-o", "results", "--segment", "1s"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*inside, *command],
+    return subprocess.run(
+        [*inside, *command, *words],
         cwd=folder,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_a_full_disk_ends_the_run_with_one_sentence_and_whole_segments(tmp_path):
+    done = on_a_small_disk(tmp_path, "500k")
     assert done.returncode == 1
     said = [line for line in done.stderr.splitlines() if line.startswith("fervid: ")]
     assert len(said) == 1
@@ -230,22 +234,7 @@ def test_a_full_disk_ends_the_run_with_one_sentence_and_whole_segments(tmp_path)
 
 
 def test_max_disk_keeps_a_small_disk_from_getting_full(tmp_path):
-    inside = mounted("size=1500k")()
-    if inside is None:
-        pytest.skip("this system lets nobody mount")
-    folder = tmp_path / "at"
-    (folder / "results").mkdir(parents=True)
-    command = [sys.executable, "-m", "fervid", str(SAMPLE), "-o", "results", "--segment", "1s"]
-    command += ["--max-disk", "700kB", "--end", "5"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*inside, *command],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = on_a_small_disk(tmp_path, "1500k", "--max-disk", "700kB", "--end", "5")
     assert (done.returncode, "warning" in done.stderr) == (0, False), done.stderr
     found = segments(tmp_path / "kept" / "noisy_portrait")
     assert 1 <= len(found) < 5

@@ -20,7 +20,7 @@ FAREWELL_S = 1.0  # that viewers have at the end to take their leave
 BUFFER = 1 << 18  # bytes that the system may hold back for a slow viewer
 PAGE = "live.html"
 OWN = (PAGE, "live.css", "live.js", "live-charts.js", "live-view.js", "icon.svg")
-REPORTS = ("uPlot.iife.min.js", "uPlot.min.css", "LICENSE-uPlot.txt", "page.css")
+REPORTS = ("uPlot.iife.min.js", "uPlot.min.css", "LICENSE-uPlot.txt", "page.css", "elements.js")
 TYPES = {
     ".html": "text/html",
     ".css": "text/css",

@@ -15,7 +15,10 @@ from typing import Any
 
 from fervid.console import printable
 
-SCRIPTS = ("uPlot.iife.min.js", "figures.js", "charts.js", "controls.js", "faces.js", "page.js")
+SCRIPTS = (
+    *("uPlot.iife.min.js", "elements.js", "figures.js", "charts.js", "controls.js", "faces.js"),
+    "page.js",
+)
 STYLES = ("uPlot.min.css", "page.css")
 # What could end the element that holds the figures, or begin another one.
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}

@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fervid.records import Frame, FrameResult
 from fervid.sinks import RunHeader
-from fervid.sinks.text import sink_error
+from fervid.sinks.pictures import PictureFolder
 
 # A crop of every frame would be more than anybody looks at: one a second, and each new label.
 EVERY_S = 1.0
@@ -43,14 +42,8 @@ class CropsSink:
         if path is None:
             raise ValueError("crops need a folder")
         self.path: Path | None = path
-        self._folder = path
         self._written: dict[int, tuple[str, float]] = {}
-        try:
-            path.mkdir(exist_ok=True)
-            for old in saved_crops(path):
-                old.unlink()
-        except OSError as error:
-            raise sink_error(path, error) from error
+        self._folder = PictureFolder(path, saved_crops)
 
     def write(self, frame: Frame, result: FrameResult, drawn: NDArray[np.uint8] | None) -> None:
         """Write the crops that are due.
@@ -65,18 +58,10 @@ class CropsSink:
         for i, track in enumerate(result.faces.track_ids.tolist()):
             label = result.labels[i]
             if track not in recent or recent[track][0] != label:
-                self._save(track, result.index, result.crops[i])
+                name = f"track_{track:03d}/frame_{result.index:06d}.png"
+                self._folder.save(name, result.crops[i])
                 recent[track] = (label, now)
         self._written = recent
 
     def close(self) -> None:
         """Do nothing: every file is complete."""
-
-    def _save(self, track: int, index: int, crop: NDArray[np.uint8]) -> None:
-        path = self._folder / f"track_{track:03d}" / f"frame_{index:06d}.png"
-        content = cv2.imencode(".png", crop)[1].tobytes()
-        try:
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
-        except OSError as error:
-            raise sink_error(path, error) from error

@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fervid.records import Frame, FrameResult
 from fervid.sinks import RunHeader
-from fervid.sinks.text import sink_error
+from fervid.sinks.pictures import PictureFolder
 from fervid.stills import still
 
 EVERY_S = 0.5  # at the most often: labels that flicker would fill a disk
@@ -42,15 +41,9 @@ class StillsSink:
         if path is None:
             raise ValueError("stills need a folder")
         self.path: Path | None = path
-        self._folder = path
         self._labels: dict[int, str] = {}
         self._last_s = -np.inf
-        try:
-            path.mkdir(exist_ok=True)
-            for old in saved_stills(path):
-                old.unlink()
-        except OSError as error:
-            raise sink_error(path, error) from error
+        self._folder = PictureFolder(path, saved_stills)
 
     def write(self, frame: Frame, result: FrameResult, drawn: NDArray[np.uint8] | None) -> None:
         """Write a still if one is due; a change that comes too soon waits for its turn.
@@ -63,12 +56,7 @@ class StillsSink:
         if not changed or abs(result.time_s - self._last_s) < EVERY_S - 1e-6:  # times are rounded
             return
         self._last_s, self._labels = result.time_s, now
-        path = self._folder / f"frame_{result.index:06d}.png"
-        content = cv2.imencode(".png", still(frame.bgr, result))[1].tobytes()
-        try:
-            path.write_bytes(content)
-        except OSError as error:
-            raise sink_error(path, error) from error
+        self._folder.save(f"frame_{result.index:06d}.png", still(frame.bgr, result))
 
     def close(self) -> None:
         """Do nothing: every file is complete."""

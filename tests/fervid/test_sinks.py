@@ -1,35 +1,28 @@
 import csv
 import io
-import itertools
 import json
 import os
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 
-import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fervid.capture import open_source
 from fervid.errors import SinkError
-from fervid.link import LinkEvent
 from fervid.outputs import FOLDERS
-from fervid.records import Faces, Frame, FrameResult, Noise, SourceInfo, Timings
+from fervid.records import Frame, SourceInfo
 from fervid.replay import replay, replayed_summary
-from fervid.sinks import SINKS, Calendar, RunHeader
+from fervid.sinks import SINKS, Calendar
 from fervid.sinks.jsonl import JsonlSink, read_events, read_frames, read_journal
 from fervid.sinks.parquet import ParquetSink, parquet_from_journal
 from fervid.sinks.rows import CsvSink, columns, recorded_event, rows
 from fervid.sinks.tables import read_tables
 from fervid.sinks.video import VideoSink
 from tests import clips
+from tests.sinks import CLASSES, OFFLINE, ONLINE, STARTED, header, live, result, run
 
-CLASSES = ("angry", "happy", "neutral")
-STARTED = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 COLUMNS = [
     *("schema", "source", "frame", "time_s", "utc", "dropped"),
     *("noise_kind", "noise_sigma", "noise_impulse", "noise_speckle", "severity"),
@@ -38,79 +31,6 @@ COLUMNS = [
     *("label", "confidence", "uncertain", "reasons"),
     *("p_angry", "p_happy", "p_neutral", "s_angry", "s_happy", "s_neutral"),
 ]
-
-
-def header(source=None, **changes):
-    info = source or SourceInfo("a b.mp4", "a b.mp4", 64, 48, False, Fraction(25), 12, 0.48)
-    fields = {"model": "tiny", "model_sha256": "ab12", "classes": CLASSES, "version": "0.1.0"}
-    fields |= {"config": {"cam": "adaptive"}, "device": "cpu"}
-    return RunHeader(source=info, **(fields | changes))
-
-
-def live(started=STARTED):
-    """A camera that was opened at this moment; the results below took no time."""
-    info = SourceInfo("camera:0", "camera 0", 64, 48, True)
-    return header(info, calendar=Calendar(lambda: started))
-
-
-def result(index=0, faces=1, time_s=None, reasons=("small", "dark"), took_ms=0.0):
-    n, k = faces, len(CLASSES)
-    boxes = np.tile(np.array([10, 20, 40.5, 60], np.float32), (n, 1))
-    shares = np.tile(np.array([0.1, 0.7, 0.2], np.float32), (n, 1)).reshape(n, k)
-    smoothed = np.tile(np.array([0.2, 0.5, 0.3], np.float32), (n, 1)).reshape(n, k)
-    ids = np.arange(n, dtype=np.int64)
-    return FrameResult(
-        index=index,
-        time_s=index / 25 if time_s is None else time_s,
-        faces=Faces(boxes.reshape(n, 4), np.full(n, 0.9, np.float32), eyes(n), ids),
-        noise=Noise(
-            "gaussian",
-            np.array([0.125, 0, 0], np.float32),
-            0.12,
-            np.array([0.25, 0.5, 0.75], np.float32),
-        ),
-        filter_name="gaussian",
-        eta=np.full(n, 0.03125, np.float32),
-        classes=CLASSES,
-        probabilities=shares,
-        smoothed=smoothed,
-        labels=("happy",) * n,
-        uncertain=np.full(n, bool(reasons)),
-        reasons=(reasons,) * n,
-        heatmaps=np.zeros((n, 3, 3), np.float32),
-        crop_boxes=boxes.reshape(n, 4),
-        timings=Timings({"detect": took_ms}),
-        dropped=3,
-    )
-
-
-def eyes(n):
-    return np.zeros((n, 2, 2), np.float32)
-
-
-def run(sink, results, size=clips.SIZE):
-    for item in results:
-        drawn = clips.picture(item.index % 20, size)
-        sink.write(Frame(item.index, item.time_s, drawn), item, drawn)
-    sink.close()
-    sink.close()
-
-
-def watch(path):
-    """Every frame's number and time, read by PyAV alone."""
-    with av.open(str(path)) as file:
-        pictures = list(file.decode(video=0))
-        shown = [(clips.number(p.to_ndarray(format="bgr24")), p.time) for p in pictures]
-        return shown, dict(file.metadata)
-
-
-def listen(path):
-    """The sound as (time of the first sample, samples, codec)."""
-    with av.open(str(path)) as file:
-        stream = file.streams.audio[0]
-        frames = list(file.decode(stream))
-        samples = np.concatenate([f.to_ndarray().astype(float)[0] for f in frames])
-        return frames[0].time, samples, stream.codec_context.codec.canonical_name
 
 
 # --- rows -----------------------------------------------------------------------------------
@@ -191,24 +111,6 @@ def test_names_that_are_not_text_are_written_all_the_same(tmp_path):
     for kind in (JsonlSink, CsvSink, ParquetSink):
         run(kind(tmp_path / kind.__name__, odd), [result(0)])
     assert "caf" in (tmp_path / "CsvSink").read_text()
-
-
-def test_names_that_are_not_text_do_not_stop_the_video(tmp_path):
-    name = os.fsdecode(b"\xff.mp4")
-    clips.clip(tmp_path / name, frames=4, sound="aac")
-    with open_source(str(tmp_path / name)) as source:
-        head = header(source.info, config={"sources": [name]})
-        results = [result(frame.index, time_s=frame.time_s) for frame in source]
-    path = tmp_path / os.fsdecode(b"\xfe") / name
-    path.parent.mkdir()
-    run(VideoSink(path, head), results)
-    path.rename(tmp_path / "out.mp4")
-    shown, metadata = watch(tmp_path / "out.mp4")
-    assert len(shown) == 4
-    assert metadata["title"] == r"\udcff.mp4"
-    assert json.loads(metadata["comment"])["config"] == {"sources": [name]}
-    with pytest.raises(SinkError, match="does not exist"):
-        VideoSink(tmp_path / "none" / name, head)
 
 
 @pytest.mark.parametrize("kind", [JsonlSink, CsvSink])
@@ -346,118 +248,6 @@ def test_a_run_without_any_face_has_an_empty_table(tmp_path):
     assert pq.read_table(tmp_path / "a.parquet").column_names == COLUMNS
 
 
-# --- video ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [(64, 48), (63, 47)])
-def test_video_keeps_pictures_times_and_header(tmp_path, size):
-    info = SourceInfo("a.mp4", "a.mp4", *size, False, Fraction(25))
-    times = [0, 0.04, 0.3, 0.31, 0.5, 1.25]
-    results = [result(n, time_s=t) for n, t in enumerate(times)]
-    run(VideoSink(tmp_path / "out.mp4", header(info)), results, size)
-    shown, metadata = watch(tmp_path / "out.mp4")
-    assert [number for number, _ in shown] == list(range(6))
-    assert [time for _, time in shown] == pytest.approx(times, abs=1e-3)
-    assert json.loads(metadata["comment"])["model"] == "tiny"
-    with open_source(str(tmp_path / "out.mp4")) as source:
-        assert (source.info.width, source.info.height) == (64, 48)
-        assert source.info.codec == "h264"
-
-
-def test_video_of_a_live_source(tmp_path):
-    run(VideoSink(tmp_path / "out.mp4", live()), [result(n) for n in range(4)])
-    assert len(watch(tmp_path / "out.mp4")[0]) == 4
-
-
-@pytest.mark.parametrize("of", [live, header])
-def test_only_a_recording_keeps_a_list_of_fragments_in_memory(tmp_path, of):
-    run(VideoSink(tmp_path / "out.mp4", of()), [result(n) for n in range(4)])
-    assert (b"mfra" in (tmp_path / "out.mp4").read_bytes()) is (of is header)
-
-
-def test_two_frames_at_the_same_moment_do_not_break_the_file(tmp_path):
-    run(VideoSink(tmp_path / "out.mp4", header()), [result(n, time_s=0.1) for n in range(3)])
-    assert len(watch(tmp_path / "out.mp4")[0]) == 3
-
-
-@pytest.mark.parametrize(
-    ("stated", "live", "true"),
-    [
-        (60, False, 60),
-        (25, False, 25),
-        (10, False, 10),
-        (5, False, 5),
-        (25, True, 8),
-        (25, True, 3),
-    ],
-)
-def test_a_killed_run_leaves_a_file_that_plays_to_its_last_second(tmp_path, stated, live, true):
-    path, done = tmp_path / "out.mp4", 120
-    source = SourceInfo("x.mp4", "x.mp4", *clips.SIZE, live=live, rate=Fraction(stated))
-    sink = VideoSink(path, header(source, calendar=Calendar(lambda: STARTED)))
-    for n in range(done):
-        drawn = clips.picture(n % 20)
-        sink.write(Frame(n, n / true, drawn), result(n, time_s=n / true), drawn)
-    left = tmp_path / "left.mp4"
-    left.write_bytes(path.read_bytes())  # what a kill would leave
-    sink.close()
-    shown, metadata = watch(left)
-    assert 0 <= done - len(shown) < true
-    assert done - len(shown) <= (1 if live else true / 2)
-    assert [number for number, _ in shown] == [n % 20 for n in range(len(shown))]
-    assert "comment" in metadata
-
-
-@pytest.mark.parametrize(("kind", "first"), [("live", 2), ("recording", 3), ("sounding", 4)])
-def test_a_killed_run_leaves_something_to_play_after_its_first_pictures(tmp_path, kind, first):
-    """However slowly they are analysed: a second may hold no more than these."""
-    path, clip = tmp_path / "out.mp4", tmp_path / "a.mp4"
-    shown = [clips.picture(n % 20) for n in range(50)]
-    clips.clip(clip, pictures=shown, sound="aac" if kind == "sounding" else "")
-    with open_source(str(clip)) as source:
-        info = replace(source.info, live=kind == "live")
-    sink = VideoSink(path, header(info, calendar=Calendar(lambda: STARTED)))
-    for n in range(first):
-        drawn = clips.picture(n)
-        sink.write(Frame(n, n / 25, drawn), result(n, time_s=n / 25), drawn)
-    left = tmp_path / "left.mp4"
-    left.write_bytes(path.read_bytes())  # what a kill would leave
-    sink.close()
-    assert [number for number, _ in watch(left)[0]] == [0]
-    assert len(watch(path)[0]) == first
-
-
-class FullForOnce:
-    """A video file whose third packets find no place, as FFmpeg tells it: once it took them."""
-
-    def __init__(self, file):
-        self._file, self._calls = file, 0
-
-    def mux(self, packets):
-        self._calls += 1
-        self._file.mux(packets)
-        if self._calls == 3:
-            raise OSError(28, "No space left on device")
-
-    def close(self):
-        self._file.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.close()
-
-
-def test_pictures_that_the_encoder_holds_outlive_an_error(tmp_path):
-    sink = VideoSink(tmp_path / "out.mp4", header())
-    sink._file = FullForOnce(sink._file)
-    with pytest.raises(SinkError, match="No space left"):
-        run(sink, [result(n) for n in range(5)])
-    sink.close()
-    assert [number for number, _ in watch(tmp_path / "out.mp4")[0]] == [0, 1, 2]
-
-
 # --- contract: every sink -------------------------------------------------------------------
 
 # The crops are a folder of files: test_crops.py.
@@ -519,23 +309,7 @@ def test_what_needs_a_path_or_a_picture_says_so(tmp_path):
     sink.close()
 
 
-@pytest.mark.parametrize("name", ["single_face.mp4", "grid_bbaf2n.mpg", "noface_face.mov"])
-def test_real_clips_keep_their_times_and_sound(tmp_path, name):
-    with open_source(str(clips.real(name))) as source:
-        sink = VideoSink(tmp_path / "out.mp4", header(source.info))
-        times = []
-        for frame in itertools.islice(source, 15):
-            times.append(frame.time_s)
-            sink.write(frame, result(frame.index, time_s=frame.time_s), frame.bgr)
-    sink.close()
-    assert [t for _, t in watch(tmp_path / "out.mp4")[0]] == pytest.approx(times, abs=1e-3)
-    assert listen(tmp_path / "out.mp4")[2] in ("aac", "mp3")
-
-
 # --- events ---------------------------------------------------------------------------------
-
-OFFLINE = LinkEvent("offline", 0.05, STARTED, "camera 0 stopped")
-ONLINE = LinkEvent("online", 3.5, STARTED + timedelta(seconds=3.5), "camera 0 stopped", 4, 3.45, 86)
 
 
 def broken_off(path):
@@ -586,17 +360,3 @@ def test_a_journal_cut_in_an_event_is_read_up_to_there(tmp_path):
     content = path.read_text()
     path.write_text(content[: content.index('"online"')])
     assert [line.get("event") for line in read_journal(path)] == [None, None, "offline"]
-
-
-def test_the_video_shows_that_its_source_is_offline_and_not_its_last_picture(tmp_path):
-    bright = np.full((48, 64, 3), 255, np.uint8)
-    sink = VideoSink(tmp_path / "a.mp4", live())
-    sink.write(Frame(0, 0.0, bright), result(0), bright)
-    sink.note(OFFLINE)
-    sink.note(ONLINE)
-    sink.write(Frame(1, 3.5, bright, 1), result(1, time_s=3.5), bright)
-    sink.close()
-    with av.open(str(tmp_path / "a.mp4")) as file:
-        seen = [(p.time, p.to_ndarray(format="gray").mean()) for p in file.decode(video=0)]
-    assert [time_s for time_s, _ in seen] == pytest.approx([0, 0.05, 3.5], abs=1e-3)
-    assert [light > 200 for _, light in seen] == [True, False, True]

@@ -16,7 +16,7 @@ from fervid.records import Frame
 from fervid.sinks.sound import Sound
 from fervid.sinks.video import VideoSink
 from tests import clips
-from tests.fervid.test_sinks import header, listen, result, run, watch
+from tests.sinks import header, listen, result, run, watch
 
 
 def sounding(tmp_path, name, codec, sound, offset_s=0.0):

@@ -12,7 +12,7 @@ from fervid.sinks.video import VideoSink
 from fervid.stats import RunStats
 from tests import clips
 from tests.fakes import FakeCapture
-from tests.fervid.test_sinks import header, listen, result, run, watch
+from tests.sinks import header, listen, result, run, watch
 
 
 def read(path, **settings):

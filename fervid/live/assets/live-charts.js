@@ -1,37 +1,14 @@
 "use strict";
-// The charts of one source over the last minutes, and small helpers that all of the page uses.
+// The charts of one source over the last minutes.
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const darkPage = matchMedia("(prefers-color-scheme: dark)");
-const percent = (share, digits = 0) => `${(share * 100).toFixed(digits)} %`;
 const width = (share) => `${Math.min(100, Math.max(0, share * 100)).toFixed(1)}%`;
-const words = (name) => name.replaceAll("_", " ");
 const KEPT_S = 300, LEAST_S = 30, LANE = 22, FOOT = 34, MOST_LANES = 6, STRIPS = 36, NOISE_HEIGHT = 236;
-const KIND_COLOURS = ["#8a948c", "#4a90d9", "#e08a2c", "#a06cc8"];
-
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key === "text") made.textContent = value;
-    else if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else made.setAttribute(key, value);
-  }
-  made.append(...children);
-  return made;
-}
 
 // Seconds as 1:02 or 1:02:03.
 function clock(seconds) {
   const all = Math.max(0, Math.round(seconds)), h = Math.floor(all / 3600), m = Math.floor((all % 3600) / 60);
   const s = String(all % 60).padStart(2, "0");
   return h ? `${h}:${String(m).padStart(2, "0")}:${s}` : `${m}:${s}`;
-}
-
-// Colours of the overlay, darker on a light page, where pale ones could not be seen.
-function shade(hex) {
-  if (darkPage.matches) return hex;
-  const parts = [1, 3, 5].map((at) => Math.round(parseInt(hex.slice(at, at + 2), 16) * 0.74));
-  return `rgb(${parts.join(",")})`;
 }
 
 const largest = (p) => p.indexOf(Math.max(...p));

@@ -1,7 +1,6 @@
 "use strict";
 // The connection to the run, and the keys.
 
-const byId = (id) => document.getElementById(id);
 const AGAIN_MS = [500, 1000, 2000, 4000]; // until the connection is tried again
 const views = new Map();
 let about = null, socket = null, held = false, over = false, tries = 0, lostAt = null;

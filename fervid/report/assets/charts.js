@@ -1,9 +1,6 @@
 "use strict";
 // The three charts over time. They share their view and their cursor.
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const darkPage = matchMedia("(prefers-color-scheme: dark)");
-const KIND_COLOURS = ["#8a948c", "#4a90d9", "#e08a2c", "#a06cc8"];
 const FILTER_COLOURS = [...KIND_COLOURS, "#2fa58c"];
 const LANE = 24, FOOT = 34, NOISE_HEIGHT = 190, STRIPS = 38;
 const whole = [firstTime - step / 2, lastTime + step / 2];
@@ -15,12 +12,6 @@ let lanes = []; // the tracks that are drawn, joined ones as one
 let person = null; // whose probabilities are drawn
 let leading = false; // whether one chart is being moved by another
 
-// Colours of the overlay, darker on a light page, where pale ones could not be seen.
-function shade(hex) {
-  if (darkPage.matches) return hex;
-  const parts = [1, 3, 5].map((at) => Math.round(parseInt(hex.slice(at, at + 2), 16) * 0.74));
-  return `rgb(${parts.join(",")})`;
-}
 const classColour = (k) => shade(report.colours[k]);
 
 function chart(id, height, more) {

@@ -1,19 +1,7 @@
 "use strict";
-// The figures of the report, unpacked; and small helpers to make elements, whose texts are never HTML.
+// The figures of the report, unpacked.
 
 const report = JSON.parse(document.getElementById("data").textContent);
-const byId = (id) => document.getElementById(id);
-
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key === "text") made.textContent = value;
-    else if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else made.setAttribute(key, value);
-  }
-  made.append(...children);
-  return made;
-}
 
 function raw(text) {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -21,9 +9,6 @@ function raw(text) {
 
 const floats = (text) => new Float32Array(raw(text).buffer);
 const shares = (text) => Float32Array.from(raw(text), (v) => v / report.full);
-
-const percent = (share, digits = 0) => `${(share * 100).toFixed(digits)} %`;
-const words = (name) => name.replaceAll("_", " ");
 
 // Seconds as 1:02.3; hours where there are any.
 function clock(seconds, digits = 1) {
