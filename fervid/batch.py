@@ -1,4 +1,4 @@
-"""Faces on their way into the network, which takes those of several frames in one call."""
+"""Frames on their way into the network, which takes the faces of several in one call."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,10 +28,32 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time what happens inside."""
+        """Time what happens inside; a stage may have several parts."""
         start = self._clock()
         yield
-        self.stages_ms[name] = (self._clock() - start) * 1000
+        took_ms = (self._clock() - start) * 1000
+        self.stages_ms[name] = self.stages_ms.get(name, 0.0) + took_ms
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sought:
+    """A frame whose faces are sought.
+
+    Attributes:
+        frame: what is analysed.
+        noise: of it.
+        faces: what the detector finds, once it has.
+        view: how it is analysed.
+        dropped: frames lost before it.
+        watch: times its stages.
+    """
+
+    frame: Frame
+    noise: Noise
+    faces: Future[Faces]
+    view: View
+    dropped: int
+    watch: Stopwatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +85,13 @@ class Prepared:
     dropped: int
     watch: Stopwatch
     maps: bool = True
+
+
+def at_once(seek: Callable[[], Faces]) -> Future[Faces]:
+    """Seek faces here and now."""
+    found: Future[Faces] = Future()
+    found.set_result(seek())
+    return found
 
 
 class Network:

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -11,7 +10,6 @@ from threading import Condition
 from types import TracebackType
 from typing import Self
 
-from fervid.batch import Answer, Prepared
 from fervid.clips import INTERRUPTED
 from fervid.errors import FervidError, SinkError
 from fervid.interrupt import held_interrupt
@@ -19,6 +17,7 @@ from fervid.link import link_of
 from fervid.opening import header_of, pipeline_of, source_of, viewer_of
 from fervid.outputs import Target, summary_record
 from fervid.painter import Painter
+from fervid.passage import Passage, Seeker
 from fervid.prefetch import Prefetch
 from fervid.records import Frame, FrameResult, Snapshot
 from fervid.session import Session
@@ -33,12 +32,13 @@ class Lane:
     """Analyses one source; a context manager that closes its parts and writes its summary.
 
     Several lanes may be taken in turns by one thread: `begin` never waits. Reading and writing have
-    a thread of their own each. After `begin` a frame that was taken is `fresh`: whoever has the
-    lanes begins the network for all of them, tells each its `answer`, and lets it `conclude`.
+    a thread of their own each. `begin` lets a frame enter the `way`: whoever has the lanes prepares
+    it there once its faces are found, asks the network, and lets the lane `conclude`.
 
     Args:
         session: what it shares with the others.
         target: the source and its outputs.
+        seeker: seeks the faces.
         ahead: frames of a recording that may be under way through the network; of a live source,
             or with a window, it is one.
         news: notified when a frame is ready or written, the source has ended, or a key was pressed.
@@ -49,14 +49,14 @@ class Lane:
         SinkError: an output cannot be opened.
     """
 
-    def __init__(self, session: Session, target: Target, news: Condition, ahead: int = 1) -> None:
+    def __init__(
+        self, session: Session, target: Target, seeker: Seeker, news: Condition, ahead: int = 1
+    ) -> None:
         self._session, self._target = session, target
         self._painter = Painter(session.config)
         self._stats = RunStats(session.clock)
         self._over = self._closed = self._failed = False
         self._failure: FervidError | None = None
-        self.fresh: Prepared | None = None
-        self._under_way: deque[tuple[Prepared, float, Answer]] = deque()
         with ExitStack() as parts:
             self._source = parts.enter_context(source_of(session, target))
             self._link = link_of(self._source)
@@ -73,6 +73,7 @@ class Lane:
             self._pipeline = parts.enter_context(
                 pipeline_of(session, own, shown=shown, before=before)
             )
+            self.way = Passage(self._pipeline, seeker.begin)
             self._frames = parts.enter_context(
                 Prefetch(self._source, news=news, seen=self._header.calendar.see)
             )
@@ -84,7 +85,7 @@ class Lane:
             )
             self._parts = parts.pop_all()
         self._ahead = 1 if self.info.live or self._viewer.wants_pixels else ahead
-        self._idle_since, self._wait_s = time.perf_counter(), 0.0
+        self._idle_since = time.perf_counter()
 
     def __enter__(self) -> Self:
         return self
@@ -134,28 +135,18 @@ class Lane:
             return True
         if self._viewer.paused:
             return False
-        return self._writer.idle and not self.busy if self._over else self.runs_ahead
-
-    @property
-    def busy(self) -> bool:
-        """Whether a frame is under way through the network."""
-        return bool(self._under_way)
-
-    @property
-    def answered(self) -> bool:
-        """Whether the oldest frame that is under way can be concluded without waiting."""
-        return bool(self._under_way) and self._under_way[0][2].done()
+        return self._writer.idle and not self.way if self._over else self.runs_ahead
 
     @property
     def runs_ahead(self) -> bool:
         """Whether a frame, or the end, can be taken at once, and the outputs have room for it."""
-        n = len(self._under_way)
+        n = len(self.way)
         if self._over or n >= self._ahead:
             return False
         return self._frames.ready and self._writer.room(n + 1)
 
     def begin(self) -> bool:
-        """Take the next frame up to the network, and follow the keys at the window.
+        """Let the next frame enter the way, and follow the keys at the window.
 
         Returns:
             False once all of the source is written or the viewer has ended the run.
@@ -180,14 +171,15 @@ class Lane:
             frame, dropped = self._next_frame()
         except StopIteration:
             self._over = True  # the outputs are closed when nothing waits, as others go on
-            return self.busy or not self._writer.idle
+            return bool(self.way) or not self._writer.idle
         except FervidError as error:
-            if not self.busy:
+            if not self.way:
                 raise
             self._over, self._failure = True, error  # first what came before it is written
             return True
-        self._wait_s = time.perf_counter() - self._idle_since
-        self.fresh = self._pipeline.prepare(frame, dropped, self._viewer.view)
+        wait_s = time.perf_counter() - self._idle_since
+        self.way.enter(frame, dropped, self._viewer.view, wait_s)
+        self._idle_since = time.perf_counter()
         return True
 
     def _next_frame(self) -> tuple[Frame, int]:
@@ -208,22 +200,13 @@ class Lane:
             since = f"{event.at.astimezone():%H:%M:%S}"
             self._viewer.note(f"offline since {since}" if event.kind == "offline" else "")
 
-    def answer(self, answer: Answer) -> None:
-        """Take the way to the network's output for the fresh frame."""
-        if self.fresh is not None:
-            self._under_way.append((self.fresh, self._wait_s, answer))
-            self.fresh = None
-            self._idle_since = time.perf_counter()
-
     def conclude(self) -> None:
         """Wait for the network's output for the oldest frame, show it and hand it to the writer.
 
         Raises:
             FervidError: the network failed.
         """
-        prepared, wait_s, answer = self._under_way.popleft()
-        result = self._pipeline.conclude(prepared, answer.result())
-        self._hand_over(prepared.frame, result, wait_s)
+        self._hand_over(*self.way.conclude())
         self._idle_since = time.perf_counter()
 
     def snapshot(self) -> Snapshot:

@@ -7,6 +7,7 @@ Nothing here draws or writes; whoever wants another order uses the stages by the
 
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from typing import Self
 import numpy as np
 
 from fervid.backends import Backend, open_backend
-from fervid.batch import Prepared, Stopwatch, infer
+from fervid.batch import Prepared, Sought, Stopwatch, at_once, infer
 from fervid.config import LabelConfig, RunConfig
 from fervid.controls import View
 from fervid.crops import crop_boxes, crop_faces, longer_sides, residual_noise
@@ -92,6 +93,8 @@ class Pipeline:
         self._budget = MapBudget(self._config.explain.map_every, self._before)
         self._view = View.of(self._config, self.classes)
         self._last: tuple[Frame, Noise, Faces] | None = None
+        self._connection: int | None = None
+        self._seeking: Future[Faces] | None = None
         self._run_now = object()
 
     def __enter__(self) -> Self:
@@ -108,6 +111,7 @@ class Pipeline:
     def close(self) -> None:
         """Close what the pipeline opened itself; closing twice is harmless."""
         self._closed = True
+        wait([self._seeking] if self._seeking else [])  # a detector in use would crash
         self._opened.close()
 
     def run(self, source: Footage) -> Generator[FrameResult, None, None]:
@@ -155,38 +159,63 @@ class Pipeline:
         Raises:
             ValueError: the pipeline is closed.
         """
-        prepared = self.prepare(frame, dropped, view)
+        prepared = self.prepare(self.seek(frame, dropped, view))
         return self.conclude(prepared, infer(self._backend, [prepared])[0])
 
-    def prepare(self, frame: Frame, dropped: int = 0, view: View | None = None) -> Prepared:
-        """The first half of `process`, up to the network: noise, faces, tracks, crops.
+    def seek(
+        self,
+        frame: Frame,
+        dropped: int = 0,
+        view: View | None = None,
+        begin: Callable[[Callable[[], Faces]], Future[Faces]] = at_once,
+    ) -> Sought:
+        """The first part of `process`: noise; and the search for faces is begun.
 
-        Frames are concluded in their order; several may be prepared before, with the same view.
+        Frames go through each part in their order; several may be in one, with the same view.
 
         Args:
             frame: the next frame; times must not fall.
-            dropped: frames lost since the last one.
+            dropped: as in `process`.
             view: as in `process`.
+            begin: begins the search, in a thread that takes one after the other; by default it is
+                done here.
 
         Raises:
             ValueError: the pipeline is closed.
         """
         if self._closed:
             raise ValueError("The pipeline is closed; make a new one.")
-        if self._last is not None and frame.connection != self._last[0].connection:
+        if frame.connection != self._connection and self._connection is not None:
             # Tracks and averages know seconds; these count frames, and would reach over any gap.
             self._meter.reset()
             self._search = FaceSearch()
-        watch = Stopwatch(self._clock)
+        self._connection = frame.connection
+        watch, search = Stopwatch(self._clock), self._search
         with watch.stage("noise"):
             noise = self._meter.update(frame.bgr)
+
+        def found() -> Faces:
+            with watch.stage("faces"):
+                return self._detector.detect(frame.bgr, noise, search)
+
+        view = view or View.of(self._config, self.classes)
+        self._seeking = begin(found)
+        return Sought(frame, noise, self._seeking, view, dropped, watch)
+
+    def prepare(self, sought: Sought) -> Prepared:
+        """The second part of `process`, up to the network: tracks, filter, crops.
+
+        Args:
+            sought: as `seek` made it; its faces are waited for.
+        """
+        frame, watch = sought.frame, sought.watch
+        found = sought.faces.result()
         with watch.stage("faces"):
-            found = self._detector.detect(frame.bgr, noise, self._search)
             faces = largest(found, self._config.faces.max_faces)
             faces = self._tracker.update(faces, frame.time_s, frame.bgr)
-        self._last = frame, noise, faces
+        self._last = frame, sought.noise, faces
         maps = self._looked_at() and self._budget.wants(faces.track_ids)
-        return self._prepare(watch, view or View.of(self._config, self.classes), dropped, maps)
+        return self._prepare(watch, sought.view, sought.dropped, maps)
 
     def again(self, view: View) -> FrameResult:
         """The last frame's result as it would be with another view; it takes the last one's place.
@@ -212,7 +241,7 @@ class Pipeline:
         return Prepared(frame, noise, faces, view, name, images, crops, eta, dropped, watch, maps)
 
     def conclude(self, prepared: Prepared, output: ModelOutput) -> FrameResult:
-        """The second half of `process`: what the network's output means.
+        """The third part of `process`: what the network's output means.
 
         Args:
             prepared: as `prepare` made it.

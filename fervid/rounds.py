@@ -1,6 +1,6 @@
 """Rounds: sources that are analysed at the same time, a frame of each in turn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from threading import Condition
@@ -11,6 +11,7 @@ from fervid.errors import DisplayError, FervidError, ReaderGone
 from fervid.failures import Failures
 from fervid.lane import Lane, snapshots
 from fervid.outputs import Target
+from fervid.passage import Seeker
 from fervid.session import Session
 
 # Waiting for frames is cut into pieces, since Windows delivers Ctrl-C only between them.
@@ -28,12 +29,16 @@ def run_group(session: Session, targets: Sequence[Target], failures: Failures) -
     # Alone a recording may run ahead; among others it would make a live one wait. And of several
     # sources the next frames are made ready during a call, which has a core to itself then.
     at_once = int(getattr(session.backend, "at_once", 1)) if len(targets) == 1 else 1
-    ahead = at_once + 1 if len(targets) == 1 else 1
-    # The network ends after the lanes: of what is under way they need nothing any more.
-    with Network(session.backend, news, at_once) as network, ExitStack() as unfinished:
+    ahead = at_once + 2 if len(targets) == 1 else 1
+    # Both threads end after the lanes: of what is under way these need nothing any more.
+    with (
+        Network(session.backend, news, at_once) as network,
+        Seeker(news) as seeker,
+        ExitStack() as unfinished,
+    ):
         for target in targets:
             try:
-                lanes.append(unfinished.enter_context(Lane(session, target, news, ahead)))
+                lanes.append(unfinished.enter_context(Lane(session, target, seeker, news, ahead)))
             except (DisplayError, ReaderGone):  # the same for every source
                 raise
             except FervidError as error:
@@ -58,33 +63,36 @@ def run_group(session: Session, targets: Sequence[Target], failures: Failures) -
 def _wait(lanes: Sequence[Lane], news: Condition) -> None:
     """Wait until a source has a frame or an output, has ended, or for WAIT_S."""
     with news:
-        news.wait_for(lambda: any(lane.ready or lane.answered for lane in lanes), WAIT_S)
+        news.wait_for(
+            lambda: any(lane.way.answered or lane.way.found or lane.ready for lane in lanes), WAIT_S
+        )
 
 
 def _round(network: Network, lanes: Sequence[Lane], failures: Failures) -> list[Lane]:
-    """For each source conclude a frame whose output is there, then begin one that is there.
+    """For each source conclude a frame whose output is there, and let the others go on.
 
-    The network has the first of them while the others are made ready.
+    The network and the search for faces have the first of them while the others are made ready.
 
     Returns:
         The lanes that go on; one that has ended or failed is closed.
     """
     left = []
     for lane in lanes:
-        if lane.answered and not _conclude(lane, failures):
+        if lane.way.answered and not _worked(lane.conclude, lane, failures):
+            continue
+        ask = partial(lane.way.ask, network.begin)
+        if lane.way.found and not _worked(ask, lane, failures):
             continue
         if lane.ready and not _begin(lane, failures):
             continue
-        if lane.fresh:
-            lane.answer(network.begin(lane.fresh))
         left.append(lane)
     return left
 
 
-def _conclude(lane: Lane, failures: Failures) -> bool:
-    """Conclude a frame of one source; returns False if the network failed, and it is closed."""
+def _worked(step: Callable[[], None], lane: Lane, failures: Failures) -> bool:
+    """Take a step of one source; returns False if it failed, and the source is closed."""
     try:
-        lane.conclude()
+        step()
     except FervidError as error:
         _fail(lane, failures, error)
         return False

@@ -64,7 +64,17 @@ LAYERS = {
         *("opened", "segment_folder", "retention", "segments"),
     ),
     5: (
-        *("session", "opening", "lane", "rounds", "task", "resume", "sharing", "workers"),
+        *(
+            "session",
+            "opening",
+            "passage",
+            "lane",
+            "rounds",
+            "task",
+            "resume",
+            "sharing",
+            "workers",
+        ),
         *("worker_process", "joining", "assembly", "cluster", "book", "run", "recover"),
         "settings",
     ),

@@ -33,7 +33,8 @@ def frames(portrait):
     with FaceDetector() as detector:
         for picture, view in zip(pictures, views, strict=True):
             pipeline = fervid.Pipeline(None, FakeBackend(), detector)
-            found.append(pipeline.prepare(fervid.Frame(0, 0.0, picture), 0, view))
+            sought = pipeline.seek(fervid.Frame(0, 0.0, picture), 0, view)
+            found.append(pipeline.prepare(sought))
     assert [len(frame.faces) for frame in found] == [1, 2, 0, 1]
     return found
 
