@@ -17,12 +17,12 @@ import numpy as np
 
 from fervid.backends import Backend, open_backend
 from fervid.batch import Prepared, Sought, Stopwatch, at_once, infer
-from fervid.config import LabelConfig, RunConfig
+from fervid.config import RunConfig
 from fervid.controls import View
-from fervid.crops import crop_boxes, crop_faces, longer_sides, residual_noise
+from fervid.cropper import Cropper
+from fervid.crops import crop_boxes
 from fervid.explain import HeatmapStream, MapBudget, ProbabilityStream, aligned
 from fervid.faces import FaceDetector
-from fervid.filters import FilterName, choose_filter, filter_reason, filter_table, get_filter
 from fervid.frames import Footage, open_frames
 from fervid.labels import calibrate, doubts
 from fervid.noise import NoiseMeter
@@ -75,7 +75,7 @@ class Pipeline:
             self._opened, self._closed = opened.pop_all(), False
         self._backend, self._detector, self._clock = backend, detector, clock
         self._card = backend.card
-        self._filter_table = filter_table(self._card.filters, config.filter.filter_set)
+        self._cropper = Cropper(self._card, config.filter.filter_set)
         self.forget()
 
     @property
@@ -235,9 +235,9 @@ class Pipeline:
             self._heatmaps = HeatmapStream(self._config.explain.heatmap_smooth_s)
             maps = self._looked_at()
         self._view = view
-        name = self._filter_name(noise, faces)
+        name = self._cropper.filter_name(view.filter, noise, faces)
         with watch.stage("crops"):
-            images, crops, eta = self._crop(frame, faces, noise, name)
+            images, crops, eta = self._cropper.crop(frame.bgr, faces, noise, name)
         return Prepared(frame, noise, faces, view, name, images, crops, eta, dropped, watch, maps)
 
     def conclude(self, prepared: Prepared, output: ModelOutput) -> FrameResult:
@@ -252,7 +252,8 @@ class Pipeline:
             raw = calibrate(output.logits, prepared.eta, prepared.crops, self._card)
             smoothed = self._probabilities.update(raw, faces.track_ids, frame.time_s)
             heatmaps = self._heat(output, prepared)
-            reasons = doubts(smoothed, faces, prepared.crops, self._labels(), self._card)
+            doubt = self._config.labels
+            reasons = doubts(smoothed, faces, prepared.crops, doubt, self._card)
         labels = tuple(self._card.classes[k] for k in smoothed.argmax(1))
         self._budget.saw(faces.track_ids, labels)
         return FrameResult(
@@ -275,9 +276,7 @@ class Pipeline:
             crops=prepared.crops,
             cam=view.cam,
             target=self._card.classes[view.target] if view.target >= 0 else "",
-            filter_reason=filter_reason(
-                prepared.filter_name, prepared.noise, view.filter != "auto", self._filter_table
-            ),
+            filter_reason=self._cropper.reason(prepared.filter_name, view.filter, prepared.noise),
         )
 
     def _heat(self, output: ModelOutput, prepared: Prepared) -> F32:
@@ -289,31 +288,6 @@ class Pipeline:
         else:
             heat = self._heatmaps.held(ids, time_s)
         return aligned(heat, self._card.input_px)
-
-    def _labels(self) -> LabelConfig:
-        return self._config.labels
-
-    def _filter_name(self, noise: Noise, faces: Faces) -> FilterName:
-        """The filter for this frame: as told, or by the card's table."""
-        told = self._view.filter
-        if told != "auto":
-            return told
-        name = choose_filter(noise, self._filter_table)
-        small = longer_sides(faces.boxes) * self._card.crop_scale <= self._card.input_px
-        return "none" if name == "deblock" and not small.any() else name
-
-    def _crop(
-        self, frame: Frame, faces: Faces, noise: Noise, name: FilterName
-    ) -> tuple[F32, "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", F32]:
-        family = self._config.filter.filter_set
-        images, crops = crop_faces(
-            frame.bgr, faces.boxes, self._card, get_filter(name, family), noise.severity
-        )
-        eta = [
-            residual_noise(noise, name, float(n), self._card, family)
-            for n in longer_sides(faces.boxes)
-        ]
-        return images, crops, np.minimum(np.array(eta, np.float32), self._card.eta_max)
 
 
 def largest(faces: Faces, n: int) -> Faces:

@@ -58,7 +58,7 @@ LAYERS = {
     ),
     3: ("prefetch", "frames", "checkpoint", "adcam", "folded", "backends", "sinks"),
     4: (
-        *("batch", "pipeline", "dashboard", "expand", "viewer"),
+        *("batch", "cropper", "pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
         *("chunks", "durable", "lock", "manifest", "watch", "intervals", "elan", "ending", "live"),
         *("opened", "segment_folder", "retention", "segments"),
