@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fervid import probe
 from fervid.config import STDIN, without_credentials
-from fervid.config.addresses import is_fetched, links
+from fervid.config.addresses import CACHES, is_fetched, links
 from fervid.config.source import camera_number, is_device
 from fervid.images import is_pattern
 
@@ -79,7 +79,8 @@ def _remote_place(source: str) -> Path:
     """
     parts: list[str] = []
     for link in reversed(links(without_credentials(source))):
-        parts += re.split(r"[/\\]+", link.partition("://")[2] or link)
+        if link not in CACHES:
+            parts += re.split(r"[/\\]+", link.partition("://")[2] or link)
     names = [_short(safe_file_name(part)) for part in parts]
     return Path("/", *filter(None, names))
 

@@ -27,7 +27,7 @@ def listed(address: str) -> list[str]:
         SourceOpenError: a folder or pattern holds nothing that could be read.
     """
     try:
-        there = locate(address)
+        there = locate(address, fresh=True)
         about = there.about()
         if about is None and there.is_pattern:
             found = _matching(there)

@@ -88,10 +88,12 @@ class Remote:
         first, *rest = links(self.url)
         wrapped = [first, *rest[:1]] if scheme_of(f"{first}::") in CACHES else [first]
         own, others = wrapped[-1], rest[len(wrapped) - 1 :]
-        base, cut = own.rstrip("/"), self.path.rstrip("/")
+        cut = self.path.rstrip("/")
+        base = own.rstrip("/") if cut else own + "/" * (not own.endswith("/"))
         tail = _common_end(base, cut)
         head = cut[: len(cut) - len(tail)]
-        url = base[: len(base) - len(tail)] + path[len(head) :]
+        name = path[len(head) :]
+        url = base[: len(base) - len(tail)] + (name if cut else name.lstrip("/"))
         made = "::".join([*wrapped[:-1], url, *others])
         if not path.startswith(head) or locate(made).path.rstrip("/") != path.rstrip("/"):
             raise SourceOpenError(
@@ -101,8 +103,12 @@ class Remote:
         return made
 
 
-def locate(url: str) -> Remote:
+def locate(url: str, *, fresh: bool = False) -> Remote:
     """Find out which file system an address belongs to; most are not asked anything yet.
+
+    Args:
+        url: the address.
+        fresh: forget what fsspec remembers of such file systems, as lists of files.
 
     Raises:
         LibraryMissing: fsspec, or what it needs for this protocol, is not installed.
@@ -110,6 +116,7 @@ def locate(url: str) -> Remote:
     """
     shown = without_credentials(url)
     try:
+        from fsspec import available_protocols
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise LibraryMissing(
@@ -124,8 +131,19 @@ def locate(url: str) -> Remote:
             f"{scheme_of(url)}://a.mp4::/path/archive.{scheme_of(url)}.",
             shown,
         )
+    known = available_protocols()
+    for scheme in filter(None, map(scheme_of, parts)):
+        if scheme not in known:
+            raise SourceOpenError(
+                f"No package here knows addresses like {scheme}://, as in {shown}; check the "
+                "spelling, or install the one that brings it to fsspec.",
+                shown,
+            )
     with told(url):
         system, path = url_to_fs(url)
+        if fresh:
+            type(system).clear_instance_cache()
+            system, path = url_to_fs(url)
     return Remote(url, system, path)
 
 
