@@ -79,7 +79,7 @@ def _remote_place(source: str) -> Path:
     """
     parts: list[str] = []
     for link in reversed(links(without_credentials(source))):
-        if link not in CACHES:
+        if link.lower() not in CACHES:
             parts += re.split(r"[/\\]+", link.partition("://")[2] or link)
     names = [_short(safe_file_name(part)) for part in parts]
     return Path("/", *filter(None, names))

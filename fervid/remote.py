@@ -86,15 +86,16 @@ class Remote:
             SourceOpenError: no address leads to it.
         """
         first, *rest = links(self.url)
-        wrapped = [first, *rest[:1]] if scheme_of(f"{first}::") in CACHES else [first]
-        own, others = wrapped[-1], rest[len(wrapped) - 1 :]
+        wrapped, (own, *others) = (
+            ([first], rest) if first.lower() in CACHES else ([], [first, *rest])
+        )
         cut = self.path.rstrip("/")
         base = own.rstrip("/") if cut else own + "/" * (not own.endswith("/"))
         tail = _common_end(base, cut)
         head = cut[: len(cut) - len(tail)]
         name = path[len(head) :]
         url = base[: len(base) - len(tail)] + (name if cut else name.lstrip("/"))
-        made = "::".join([*wrapped[:-1], url, *others])
+        made = "::".join([*wrapped, url, *others])
         if not path.startswith(head) or locate(made).path.rstrip("/") != path.rstrip("/"):
             raise SourceOpenError(
                 f"The files in {self.shown} cannot be named one by one; name each file itself.",
@@ -139,11 +140,13 @@ def locate(url: str, *, fresh: bool = False) -> Remote:
                 "spelling, or install the one that brings it to fsspec.",
                 shown,
             )
+    # A cache in front says that fsspec is meant; copies are kept nowhere.
+    own = url.partition("::")[2] if parts[0].lower() in CACHES else url
     with told(url):
-        system, path = url_to_fs(url)
+        system, path = url_to_fs(own)
         if fresh:
             type(system).clear_instance_cache()
-            system, path = url_to_fs(url)
+            system, path = url_to_fs(own)
     return Remote(url, system, path)
 
 
