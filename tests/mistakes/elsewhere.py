@@ -64,10 +64,10 @@ ELSEWHERE = (
     elsewhere(
         "elsewhere-others",
         "one of two files elsewhere is not there",
-        "zip://b.mp4::clips.zip zip://clip.mp4::clips.zip --csv rows.csv",
+        "zip://b.mp4::clips.zip zip://clip.mp4::clips.zip --csv rows.csv -q",
         r"^There is no file zip://b\.mp4::clips\.zip; check its name and folder",
         left=("rows.csv",),
-        more=(ONE, r"^No face was found in zip://clip\.mp4::clips\.zip; "),
+        more=(ONE,),
     ),
     elsewhere(
         "elsewhere-pattern",
