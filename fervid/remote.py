@@ -200,7 +200,7 @@ def fetch(url: str, place: Path, size: int) -> None:
     with told(url, place):
         there.system.get_file(there.path, str(place))
     came = place.stat().st_size
-    if size and came != size:
+    if came < size:
         raise SourceOpenError(
             f"{there.shown} broke off while it was fetched ({came:,} of {size:,} bytes came); "
             "check the network, and start again.",

@@ -8,6 +8,7 @@ simplecache::https://host/a.mp4  what would be a stream, or a protocol that is n
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -66,6 +67,14 @@ def local_name(source: str) -> str:
         return source
     name = found[1][1:] if _DRIVE.match(found[1]) else found[1]
     return name if probe.exists(Path(name)) else unquote(name)
+
+
+def with_place(address: str, place: Callable[[str], str]) -> str:
+    """An address of `is_fetched` whose archive, if it is a file of this machine, is named anew."""
+    *before, last = links(address)
+    if not before or scheme_of(last):
+        return address
+    return "::".join([*before, place(last)])
 
 
 def links(address: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fervid import probe
-from fervid.config.addresses import is_fetched, local_name
+from fervid.config.addresses import is_fetched, local_name, with_place
 from fervid.config.credentials import without_credentials
 from fervid.config.reading import STDIN
 
@@ -75,5 +75,5 @@ def identity(source: str) -> str:
     if is_device(source):
         return source
     if is_fetched(source):
-        return without_credentials(source)
+        return with_place(without_credentials(source), lambda path: str(probe.real(Path(path))))
     return str(probe.real(Path(local_name(source))))

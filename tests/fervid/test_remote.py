@@ -1,5 +1,6 @@
 """Files elsewhere, by fsspec: which addresses they are, what is said, what lies where meanwhile."""
 
+import io
 import logging
 import os
 import re
@@ -14,11 +15,13 @@ import cv2
 import fsspec
 import numpy as np
 import pytest
+from rich.console import Console
 
 from fervid import fetched
 from fervid.capture import check_source, open_source
 from fervid.config import OutputConfig, ReadConfig, RunConfig, SourceConfig, without_credentials
 from fervid.config.addresses import is_fetched, local_name
+from fervid.config.file import read_config_file
 from fervid.config.source import identity, is_device
 from fervid.errors import LibraryMissing, SourceOpenError, SourceReadError
 from fervid.expand import expand
@@ -27,10 +30,12 @@ from fervid.folders import folder_names
 from fervid.lock import FolderLock
 from fervid.manifest import stamp
 from fervid.remote import Remote, fetch
+from fervid.run import run
 from fervid.sinks.rows import header_record
 from fervid.sinks.sound import Sound
 from fervid.unreachable import told
 from tests import clips
+from tests.backends import FakeBackend
 from tests.sinks import header
 
 needs_locks = pytest.mark.skipif(os.name == "nt", reason="there are no locks on folders")
@@ -227,6 +232,32 @@ def test_folders_of_results_are_safe_different_and_like_local_ones():
     long = names(*(f"s3://b/{'x' * 300}{n}.mp4" for n in range(2)))
     assert len(set(long)) == 2
     assert max(map(len, long)) < 120
+
+
+def test_an_archive_of_this_machine_is_one_by_whatever_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    near, far = "zip://a.mp4::x.zip", f"zip://a.mp4::{tmp_path}/in/../x.zip"
+    assert identity(near) == identity(far) == f"zip://a.mp4::{tmp_path / 'x.zip'}"
+    assert identity("zip://a.mp4::s3://b/x.zip") == "zip://a.mp4::s3://b/x.zip"
+    (tmp_path / "in").mkdir()
+    names = "zip://a.mp4::x.zip", "s3://b/a.mp4", "file:///a.mp4"
+    (tmp_path / "in/fervid.toml").write_text(f"sources = {list(names)}\n")
+    read = read_config_file(tmp_path / "in/fervid.toml").values["sources",]
+    assert read == (f"zip://a.mp4::{tmp_path}/in/x.zip", *names[1:])
+
+
+def test_a_large_file_is_said_to_be_fetched(tmp_path, monkeypatch):
+    monkeypatch.setattr("fervid.opening.TOLD", 1)
+    place = archived(tmp_path / "x.zip", a=clips.clip(tmp_path / "a.mp4", size=(320, 240)))
+    for quiet in (False, True):
+        said = io.StringIO()
+        run(
+            RunConfig((f"zip://a.mp4::{place}",), quiet=quiet),
+            stderr=Console(file=said, width=200),
+            stdout=io.StringIO(),
+            backend=FakeBackend(),
+        )
+        assert (f"fetching zip://a.mp4::{place} (0 MB)" in said.getvalue()) is not quiet
 
 
 def test_settings_of_single_sources_apply():
