@@ -4,6 +4,7 @@ import glob
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from fervid.config.addresses import ARCHIVES, CACHES, links, scheme_of
 from fervid.errors import FervidError, LibraryMissing, SourceOpenError
 from fervid.unreachable import is_gone, told
 
-# What protocols call the moment of change, or a mark of the content.
-MARKS = (
-    *("ETag", "etag", "e_tag", "Content-MD5", "content_md5", "md5Hash", "crc32c", "CRC", "sha"),
+# What protocols call a mark of the content, and the moment of change, which counts where none is.
+HASHES = ("ETag", "etag", "e_tag", "Content-MD5", "content_md5", "md5Hash", "crc32c", "CRC", "sha")
+MOMENTS = (
     *("mtime", "LastModified", "Last-Modified", "last_modified", "updated", "modified", "modify"),
     *("modificationTime", "modification_time", "date_time", "generation", "created"),
 )
@@ -172,7 +173,8 @@ def check_remote(url: str) -> None:
 def remote_stamp(url: str) -> tuple[int, int]:
     """The size of a file and a number that changes with it; (0, 0) where it is not there.
 
-    The number is made of what the protocol tells: a moment, a hash, or nothing but the size.
+    The number is made of what the protocol tells: a hash, a moment, or nothing but the size. It is
+    one thing, since lists of files and questions for one of them tell more or less besides.
     """
     try:
         about = locate(url).about()
@@ -181,8 +183,10 @@ def remote_stamp(url: str) -> tuple[int, int]:
     if about is None:
         return 0, 0
     size = int(about.get("size") or 0)
-    marks = repr((size, [(key, about[key]) for key in MARKS if about.get(key) is not None]))
-    return size, int.from_bytes(hashlib.sha256(marks.encode()).digest()[:7], "big")
+    told_of = next((about[key] for key in (*HASHES, *MOMENTS) if about.get(key) is not None), None)
+    mark = told_of.timestamp() if isinstance(told_of, datetime) else told_of
+    digest = hashlib.sha256(repr((size, mark)).encode()).digest()
+    return size, int.from_bytes(digest[:7], "big")
 
 
 def fetch(url: str, place: Path, size: int) -> None:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -451,3 +452,20 @@ def test_a_file_that_has_changed_has_another_stamp(tmp_path, memory):
     memory("/a.mp4", b"two")
     assert stamp("memory://a.mp4") != before
     assert stamp("memory://b.mp4") == (0, 0)
+
+
+def test_a_list_of_files_and_a_question_for_one_give_one_stamp(monkeypatch):
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    later = noon.astimezone(timezone(timedelta(hours=2)))
+
+    def stamped(**about):
+        system = SimpleNamespace(info=lambda _: {"size": 3, **about})
+        monkeypatch.setattr("fervid.remote.locate", lambda url: Remote(url, system, "b/a"))
+        return stamp("s3://b/a")
+
+    listed = stamped(ETag="x", LastModified=noon, StorageClass="STANDARD")
+    assert listed == stamped(ETag="x", LastModified=later)
+    assert listed != stamped(ETag="y", LastModified=noon)
+    assert stamped(last_modified=noon) == stamped(last_modified=later)
+    assert stamped(last_modified=noon) != stamped(last_modified=noon + timedelta(seconds=1))
+    assert stamped() == stamped(owner="me")
