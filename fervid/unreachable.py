@@ -5,6 +5,7 @@ password, so no more than their kind and the system's reason are told.
 """
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,8 +49,14 @@ def told(url: str, place: Path | None = None) -> Iterator[None]:
 
 def is_gone(error: BaseException) -> bool:
     """Whether a file is not there; HTTP says so of every fault, and keeps that as the cause."""
-    status = getattr(error.__cause__, "status", None)
-    return error.__cause__ is None or isinstance(error.__cause__, KeyError) or status in (404, 410)
+    cause = error.__cause__
+    status = getattr(cause, "status", None)
+    if status is not None:
+        return status in (404, 410)
+    if isinstance(cause, FileNotFoundError):
+        return True
+    failed = isinstance(cause, OSError) or type(cause).__module__.startswith("aiohttp")
+    return not failed  # TimeoutError is an OSError
 
 
 def _why(shown: str, error: Exception, place: Path | None) -> str:
@@ -58,7 +65,7 @@ def _why(shown: str, error: Exception, place: Path | None) -> str:
     kinds = [kind.__name__ for kind in type(cause).__mro__]
     status = getattr(cause, "status", None)
     reason = without_credentials(getattr(cause, "strerror", None) or type(cause).__name__)
-    if place is not None and isinstance(cause, OSError) and cause.filename == str(place):
+    if place is not None and _is_of_disk(cause, place):
         return (
             f"{shown} cannot be written to {place.parent} ({reason}); set TMPDIR to another disk."
         )
@@ -79,3 +86,10 @@ def _why(shown: str, error: Exception, place: Path | None) -> str:
             "again."
         )
     return f"{shown} cannot be reached ({reason}); check its address and the network."
+
+
+def _is_of_disk(error: BaseException, place: Path) -> bool:
+    """Whether a copy could not be written, however well its file could be read."""
+    if not isinstance(error, OSError):
+        return False
+    return error.filename == str(place) or error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -1,5 +1,6 @@
 """Files elsewhere, by fsspec: which addresses they are, what is said, what lies where meanwhile."""
 
+import errno
 import io
 import logging
 import os
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 
+import aiohttp
 import cv2
 import fsspec
 import numpy as np
@@ -386,6 +388,23 @@ def test_no_place_for_copies_is_said(tmp_path, memory, monkeypatch):
             open_source("memory://a.mp4")
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_disk_that_is_full_is_no_fault_of_the_network(tmp_path, memory, monkeypatch, kept):
+    memory("/a.mp4", b"1234567")
+    place = tmp_path / "none/a.mp4" if kept else tmp_path / "a.mp4"
+    error = OSError(errno.EACCES if kept else errno.ENOSPC, "as the system says")
+    error.filename = str(place) if kept else None
+
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(fsspec.filesystem("memory"), "get_file", full)
+    with pytest.raises(
+        SourceOpenError, match=r"cannot be written to .* \(as the system says\); set"
+    ):
+        fetch("memory://a.mp4", place, 7)
+
+
 def test_a_file_that_breaks_off_is_refused(tmp_path, memory):
     memory("/a.mp4", b"1234567")
     with pytest.raises(
@@ -427,6 +446,9 @@ def by(cause):
     ("error", "says"),
     [
         (FileNotFoundError("sftp://me:s3cret@h"), "^There is no file sftp://h/a.mp4; check its"),
+        (by(RuntimeError("as botocore's")), "^There is no file sftp://h/a.mp4"),
+        (by(TimeoutError()), r"^sftp://h/a.mp4 cannot be reached \(TimeoutError\)"),
+        (by(aiohttp.ServerDisconnectedError()), r"reached \(ServerDisconnectedError\)"),
         (by(Answer(404)), "^There is no file sftp://h/a.mp4"),
         (by(Answer(403)), "^sftp://h/a.mp4 may not be read by you; check its permissions"),
         (by(Answer(500)), r"^sftp://h/a.mp4 cannot be reached \(Answer\); check its address"),
