@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from fervid import probe
 from fervid.config import STDIN, ReadConfig
+from fervid.config.addresses import is_fetched, local_name
 from fervid.config.source import camera_number
 from fervid.containers import check_file, check_size
 from fervid.errors import SourceOpenError, SourceReadError
+from fervid.fetched import FetchedSource
 from fervid.images import ImageSource, is_image, is_pattern, sequence
 from fervid.logins import Logins, read_logins
 from fervid.media import FileSource
@@ -27,6 +29,7 @@ from fervid.pipe import interruptible
 from fervid.reconnect import ReconnectingSource
 from fervid.records import Frame, SourceInfo
 from fervid.region import shaped
+from fervid.remote import check_remote
 from fervid.silence import silent_opencv
 from fervid.source import Source
 from fervid.thinning import thinned
@@ -76,9 +79,9 @@ def open_source(
     """Open whatever `uri` names; a camera or stream that is lost later is opened again.
 
     Args:
-        uri: a file, the URL of a stream, an image, a pattern or folder of numbered images, "-" for
-            standard input, or a camera: "camera:0", "/dev/video0", or "0" where no file has that
-            name.
+        uri: a file, here or elsewhere (config/addresses.py), the URL of a stream, an image, a
+            pattern or folder of numbered images, "-" for standard input, or a camera: "camera:0",
+            "/dev/video0", or "0" where no file has that name.
         read: which frames are wanted, which part of them, and how streams are read.
         logins: users and passwords of streams; by default those of the file that `read` names.
         threads: that decode a video; 0 leaves the number to the library.
@@ -86,10 +89,15 @@ def open_source(
         clock: seconds, for the times of live frames.
 
     Raises:
+        LibraryMissing: what would fetch it is not installed.
         SourceOpenError: it cannot be opened, or ends before the first frame that is wanted.
         ConfigError: it does not have what `read` wants, or the file with users and passwords cannot
             be used.
     """
+    uri = local_name(uri)
+    if is_fetched(uri):
+        reopened = partial(open_source, read=read, logins=logins, threads=threads, clock=clock)
+        return FetchedSource(uri, reopened)
 
     def ready() -> Source:
         again = partial(_open, uri, read, logins, threads, capture_factory, clock)
@@ -130,10 +138,13 @@ def check_source(uri: str) -> None:
     """Refuse a file that is not there, without opening it; of other sources nothing is known.
 
     Raises:
+        LibraryMissing: what would fetch it is not installed.
         SourceOpenError: it is missing or empty, or may not be looked at.
     """
     several = probe.is_folder(Path(uri)) or is_pattern(uri)
-    if camera_number(uri) is None and uri != STDIN and "://" not in uri and not several:
+    if is_fetched(uri):
+        check_remote(uri)
+    elif camera_number(uri) is None and uri != STDIN and "://" not in uri and not several:
         check_file(uri)
 
 

@@ -1,8 +1,9 @@
 """Files analysed on a Ray cluster (`--ray ADDRESS`): the same task, on several machines.
 
 All machines have fervid installed, in this version and with this model, and see the files and the
-results' folder under the same paths, as on a shared file system. A machine that is lost costs
-nothing but time: Ray gives its files to others, which write them again from the start.
+results' folder under the same paths, as on a shared file system, or fetch the files themselves. A
+machine that is lost costs nothing but time: Ray gives its files to others, which write them again
+from the start.
 """
 
 import contextlib

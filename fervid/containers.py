@@ -43,6 +43,14 @@ NOTHING_CAME = (
 MISWRITTEN = re.compile(
     r"(?i)((?:rtsps?|https?|udp|rtmps?|srt):)/?(?=[^/])|(?=\d+(?:\.\d+){3}[:/])"
 )
+VIDEO_SUFFIXES = frozenset(
+    (
+        *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".mpg", ".mpeg"),
+        *(".mpe", ".m1v", ".m2v", ".vob", ".ts", ".mts", ".m2ts", ".mxf", ".wmv", ".asf"),
+        *(".flv", ".f4v", ".3gp", ".3g2", ".ogv", ".ogm", ".dv", ".nut", ".y4m", ".gif"),
+        *(".apng", ".mjpeg", ".mjpg", ".h264", ".264", ".h265", ".hevc", ".265", ".ivf"),
+    )
+)
 # What files that somebody gave as a video are instead, and where they belong.
 INSTEAD = {
     **dict.fromkeys((".toml",), "a configuration; give it as --config {path}"),

@@ -4,6 +4,7 @@
                     their names differ in the last number alone, else each by itself
     'clips/*.mkv'   (quoted) every file that fits; an image is always a source of its own
     f/%05d.png      one sequence
+    s3://b/*.mp4    folders and patterns of files elsewhere, as here (listing.py)
     anything else   itself: a file, "-", a camera, a URL
 
 Hidden files, and what fervid wrote, are passed over: a folder that holds the videos and the
@@ -18,22 +19,16 @@ from pathlib import Path
 
 from fervid import probe
 from fervid.config import RunConfig, without_credentials
+from fervid.config.addresses import is_fetched, local_name
 from fervid.config.source import identity, is_device
+from fervid.containers import VIDEO_SUFFIXES
 from fervid.errors import ConfigError, SourceOpenError
 from fervid.images import is_image, is_sequence, natural
+from fervid.listing import listed
 from fervid.nearest import nearest_pattern
 from fervid.outputs import JOURNAL, SUMMARY, VIDEO
 
 _log = logging.getLogger(__name__)
-
-VIDEO_SUFFIXES = frozenset(
-    (
-        *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".mpg", ".mpeg"),
-        *(".mpe", ".m1v", ".m2v", ".vob", ".ts", ".mts", ".m2ts", ".mxf", ".wmv", ".asf"),
-        *(".flv", ".f4v", ".3gp", ".3g2", ".ogv", ".ogm", ".dv", ".nut", ".y4m", ".gif"),
-        *(".apng", ".mjpeg", ".mjpg", ".h264", ".264", ".h265", ".hevc", ".265", ".ivf"),
-    )
-)
 
 
 class _Written:
@@ -96,6 +91,9 @@ def _twice(source: str, given: str, before: str) -> str:
 
 def _expand_one(given: str, written: _Written) -> list[str]:
     """The sources that one argument names."""
+    given = local_name(given)
+    if is_fetched(given):
+        return listed(given)
     if not given or is_device(given):
         return [given]
     path = Path(given)

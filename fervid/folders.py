@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fervid import probe
 from fervid.config import STDIN, without_credentials
+from fervid.config.addresses import CACHES, is_fetched, links
 from fervid.config.source import camera_number, is_device
 from fervid.images import is_pattern
 
@@ -20,7 +21,8 @@ def folder_names(sources: Sequence[str], known: Mapping[str, Path] | None = None
     """A relative folder for each source, different for each.
 
     A file's is its place below the folder that all files share, without its suffix; where two
-    would be the same (a.mp4 and a.mkv), both keep it. A stream's is its address without what no
+    would be the same (a.mp4 and a.mkv), both keep it. So it is of files elsewhere, by what they
+    share. A stream's is its address without what no
     file name may hold, a camera's its number. What is still the same gets a number.
 
     Args:
@@ -28,17 +30,15 @@ def folder_names(sources: Sequence[str], known: Mapping[str, Path] | None = None
         known: sources that keep a folder which they have already.
     """
     known = known or {}
-    places = {s: _place(s) for s in sources if not is_device(s)}
-    try:
-        root = Path(os.path.commonpath([place.parent for place in places.values()]))
-    except ValueError:  # none, or on two drives
-        root = None
-    full = []
-    for source in sources:
-        place = places.get(source, Path(_device_name(source)))
-        name = place.relative_to(root) if root and source in places else Path(place.name)
-        full.append(name if name.name else Path("root"))
-    bare = [_bare(name, places.get(source)) for name, source in zip(full, sources, strict=True)]
+    elsewhere = {s: _remote_place(s) for s in sources if is_fetched(s)}
+    here = {s: _place(s) for s in sources if not is_device(s) and s not in elsewhere}
+    below = _below(elsewhere) | _below(here)
+    full = [below.get(source) or Path(_device_name(source)) for source in sources]
+    places = dict.fromkeys(elsewhere) | here
+    bare = [
+        _bare(name, places[source]) if source in places else name
+        for name, source in zip(full, sources, strict=True)
+    ]
     counts = Counter(map(_key, bare))
     counts.update(RESERVED)
     names = [f if counts[_key(b)] > 1 else b for f, b in zip(full, bare, strict=True)]
@@ -46,6 +46,16 @@ def folder_names(sources: Sequence[str], known: Mapping[str, Path] | None = None
     order = sorted(range(len(sources)), key=new.__getitem__)  # a name that is taken stays so
     found = _numbered([known.get(sources[i], names[i]) for i in order])
     return [name for _, name in sorted(zip(order, found, strict=True))]
+
+
+def _below(places: Mapping[str, Path]) -> dict[str, Path]:
+    """Places below the folder that all of them share."""
+    try:
+        root = Path(os.path.commonpath([place.parent for place in places.values()]))
+    except ValueError:  # none, or on two drives
+        return {source: Path(place.name or "root") for source, place in places.items()}
+    names = {source: place.relative_to(root) for source, place in places.items()}
+    return {source: name if name.name else Path("root") for source, name in names.items()}
 
 
 def safe_name(text: str) -> str:
@@ -62,9 +72,41 @@ def _place(source: str) -> Path:
     return place.parent / rest if rest else place.parent
 
 
+def _remote_place(source: str) -> Path:
+    """Where a file elsewhere is, as a path of names that every system takes; from the root.
+
+    An archive counts as the folder of what is in it.
+    """
+    parts: list[str] = []
+    for link in reversed(links(without_credentials(source))):
+        if link.lower() not in CACHES:
+            parts += re.split(r"[/\\]+", link.partition("://")[2] or link)
+    names = [_short(safe_file_name(part)) for part in parts]
+    return Path("/", *filter(None, names))
+
+
+def safe_file_name(text: str) -> str:
+    """A name elsewhere as a file's name here: without what some system forbids, never hidden."""
+    return re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]', "-", text).strip(". ")
+
+
+def _short(name: str) -> str:
+    """A name that is not too long, and still differs from other long ones; its suffix stays."""
+    if len(name) <= LONGEST:
+        return name
+    mark = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
+    suffix = Path(name).suffix[:10]
+    return f"{name[: LONGEST - len(suffix)]}-{mark}{suffix}"
+
+
 def _bare(name: Path, place: Path | None) -> Path:
-    """A file's name without its suffix; a folder's or device's has none, whatever its dots."""
-    if place is None or probe.is_folder(place) or not name.stem.strip("."):
+    """A file's name without its suffix; a folder's has none, whatever its dots.
+
+    Args:
+        name: below the results' folder.
+        place: where the file is on this machine; None for one that is elsewhere.
+    """
+    if (place is not None and probe.is_folder(place)) or not name.stem.strip("."):
         return name
     return name.with_suffix("")
 

@@ -8,7 +8,7 @@ where the names of its images differ in their last number alone (`frame_0001.png
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Self
 
 import cv2
@@ -38,7 +38,7 @@ SAME_SHAPE = 0.01
 _PATTERN = re.compile(r"%(?:0\d+)?d")
 
 
-def is_image(path: Path) -> bool:
+def is_image(path: PurePath) -> bool:
     """Whether a file's name is that of a still picture."""
     return path.suffix.lower() in SUFFIXES
 
@@ -55,7 +55,7 @@ def natural(text: object) -> list[tuple[int, str]]:
     return [(int(part), "") if n % 2 else (-1, part.casefold()) for n, part in enumerate(parts)]
 
 
-def is_sequence(images: Sequence[Path]) -> bool:
+def is_sequence(images: Sequence[PurePath]) -> bool:
     """Whether images, of one folder, are the pictures of one sequence by their names."""
     names = {re.sub(r"\d+(?=\D*$)", "%d", image.stem) + image.suffix for image in images}
     return len(images) > 1 and len(names) == 1 and "%d" in next(iter(names))

@@ -16,11 +16,13 @@ from typing import Any, Literal, Self, get_args
 
 from fervid import probe
 from fervid.archive import MANIFEST
+from fervid.config.addresses import is_fetched
 from fervid.config.source import identity
 from fervid.durable import write_durably
 from fervid.errors import ConfigError, SinkError
 from fervid.images import sequence
 from fervid.lock import FolderLock
+from fervid.remote import remote_stamp
 
 FORMAT_KEY, FORMAT = "fervid_manifest", 1
 State = Literal["planned", "done", "failed"]
@@ -33,7 +35,7 @@ class Entry:
     Attributes:
         folder: of its outputs, below the results' folder.
         size: in bytes; of a sequence of images, of all together.
-        mtime_ns: when it changed last; of a sequence, the latest.
+        mtime_ns: when it changed last; of a sequence, the latest; of a file elsewhere, a mark.
         state: how far it is.
     """
 
@@ -44,7 +46,12 @@ class Entry:
 
 
 def stamp(source: str) -> tuple[int, int]:
-    """The size of a source and when it changed last; (0, 0) where it is not there."""
+    """The size of a source and when it changed last; (0, 0) where it is not there.
+
+    Of a file elsewhere the second is a number that another content gets another one of.
+    """
+    if is_fetched(source):
+        return remote_stamp(source)
     pictures = sequence(source) if probe.is_folder(Path(source)) or "%" in source else []
     try:
         found = [path.stat() for path in pictures or (Path(source),)]

@@ -8,23 +8,31 @@ from threading import Condition
 from fervid import __version__
 from fervid.capture import Source
 from fervid.chunks import open_part
+from fervid.config.addresses import is_fetched
 from fervid.console import say
 from fervid.controls import Controls
 from fervid.outputs import Target
 from fervid.painter import Painter
 from fervid.pipeline import Pipeline
 from fervid.records import SourceInfo
+from fervid.remote import remote_stamp
 from fervid.session import Session
 from fervid.sinks import RunHeader, Sink
 from fervid.viewer import Viewer, snapshots_for, window_for
 
+TOLD = 20_000_000  # bytes of a file from which on it is said that it is fetched
+
 
 def source_of(session: Session, target: Target) -> Source:
-    """Open the source of a target.
+    """Open the source of a target; it is said where that takes time because it is fetched.
 
     Raises:
-        SourceOpenError: it cannot be opened.
+        LibraryMissing, SourceOpenError: it cannot be opened.
     """
+    if is_fetched(target.source) and not session.config.quiet:
+        size = remote_stamp(target.source)[0]
+        if size >= TOLD:
+            say(session.stderr, f"fetching {target.label} ({size / 1e6:,.0f} MB)")
     read = session.config.read_for(target.source)
     logins, threads = session.logins_for(read), session.config.cores.decode_threads
     return open_part(target.source, target.chunk, read, logins=logins, threads=threads)

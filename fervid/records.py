@@ -49,7 +49,8 @@ class SourceInfo:
     the container does not say; `uri` carries no credentials. Where only a part is read,
     `start_s` is the time of its first frame, and rate, `n_frames` and `duration_s` are the part's.
     `roi` (x, y, width, height in pixels of the whole picture; None: all of it) and `mirrored` say
-    what the frame shows.
+    what the frame shows. `place` is where a copy lies that was fetched from `uri`; outputs do not
+    tell.
     """
 
     uri: str
@@ -65,6 +66,7 @@ class SourceInfo:
     start_s: float = 0.0
     roi: tuple[int, int, int, int] | None = None
     mirrored: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

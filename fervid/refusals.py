@@ -55,7 +55,7 @@ def why_malformed(uri: str, shown: str) -> str:
         return f"The address {shown} is malformed ({str(error).lower()}); correct it."
     if parts.scheme == "udp" and port is None:
         return f"The address {shown} names no port to listen on; write it like udp://:5000."
-    if parts.scheme != "udp" and not host and parts.scheme != "file":
+    if parts.scheme != "udp" and not host:
         return f"The address {shown} names no host; write it like rtsp://192.168.1.20/stream."
     return ""
 
@@ -108,8 +108,6 @@ def why_refused(uri: str, shown: str, error: Any, origin: str) -> str:
         origin: where the user and password came from; "" where none were given.
     """
     kind = type(error).__name__
-    if uri.lower().startswith("file:"):
-        return f"The file {shown} cannot be opened ({reason(error)}); check its name and folder."
     sentence = (_WITH_USER if origin else _WITHOUT_USER).get(kind) or _SENTENCES.get(kind)
     if kind == "ProtocolNotFoundError":
         scheme, _, rest = shown.partition("://")

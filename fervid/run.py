@@ -15,10 +15,12 @@ from fervid.assembly import Assembly
 from fervid.backends import Backend
 from fervid.book import Book
 from fervid.config import STDIN, RunConfig, WindowConfig
+from fervid.config.addresses import is_fetched
 from fervid.config.source import is_device
 from fervid.console import say
 from fervid.errors import ConfigError
 from fervid.expand import expand
+from fervid.fetched import sweep
 from fervid.live import LivePage
 from fervid.logins import read_logins
 from fervid.manifest import Manifest
@@ -109,6 +111,8 @@ def run(
         manifest = closed.enter_context(Manifest(_kept_in(config, sources)))
         targets = plan(config, sources, manifest.begun(sources))
         logins = read_logins(config.read.credentials, os.environ)
+        if any(map(is_fetched, sources)):
+            closed.callback(sweep)  # what a process of --jobs has left that had to be killed
         outputs = closed.enter_context(RunOutputs(config, targets, stderr, stdout))
         book = Book(config, targets, manifest, outputs, (stderr, clock))
         there = book.without_missing()

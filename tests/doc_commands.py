@@ -15,6 +15,7 @@ NOT_RUN: tuple[tuple[str, str, str], ...] = (
     ("", r"^python3 -m venv|^pip install|^tests/all", "downloads; .ci/run does it"),
     ("", r"--camera", "needs a camera; tests/fervid/test_cameras.py has a stand-in"),
     ("", r"(rtsp|rtmp|https?|udp)://", "needs a stream; tests/fervid/test_streams.py has servers"),
+    ("", r"(s3|sftp)://", "needs such a server; tests/test_remote_run.py has archives"),
     ("", r"--data PATH", "needs FER2013, and hours"),
     ("", r"--serve", "serves until it is stopped; its own tests do that"),
     ("", r"^(docker|podman|systemctl|journalctl|sudo|kubectl|curl|apt)", "needs another system"),

@@ -21,12 +21,14 @@ LAYERS = {
         "pace",
         "window_process",
         "probe",
+        "lock",
         "nearest",
         "progress",
     ),
     1: ("link", "records", "config", "card", "onnx_file"),
     2: (
         *("media", "decoding", "media_clock", "containers", "upright", "cut_off", "seeking"),
+        *("remote", "unreachable", "fetched"),
         *("capture", "source", "pipe", "images", "thinning", "region"),
         *("reconnect", "liveness", "resized"),
         *("cameras", "silence", "codecs", "streams", "refusals", "logins", "trust"),
@@ -60,7 +62,17 @@ LAYERS = {
     4: (
         *("batch", "cropper", "pipeline", "dashboard", "expand", "viewer"),
         *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
-        *("chunks", "durable", "lock", "manifest", "watch", "intervals", "elan", "ending", "live"),
+        *(
+            "chunks",
+            "durable",
+            "listing",
+            "manifest",
+            "watch",
+            "intervals",
+            "elan",
+            "ending",
+            "live",
+        ),
         *("opened", "segment_folder", "retention", "segments"),
     ),
     5: (
@@ -95,6 +107,7 @@ HEAVY = {
     "ray": {"cluster"},
     "prometheus_client": {"watch"},
     "aiohttp": {"live"},
+    "fsspec": {"remote"},
 }
 
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -26,10 +27,19 @@ def test_a_run_opens_no_internet_socket(tmp_path):
         "import sys, time\n"
         "from fervid.cli import main\n"
         f"assert main([{str(source)!r}, '-o', {str(tmp_path / 'out')!r}, '--quiet']) == 0\n"
-        "time.sleep(12)"
+        "time.sleep(12)\n"
+        "assert 'fsspec' not in sys.modules"
     )
     found = [line for line in calls(tmp_path, "-c", code) if "AF_INET" in line]
     assert found == []
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_file_in_an_archive_opens_no_internet_socket(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.write(clip(tmp_path / "x.mp4", frames=12), "x.mp4")
+    words = [f"zip://*.mp4::{tmp_path / 'x.zip'}", "-o", str(tmp_path / "out"), "--quiet"]
+    assert [line for line in calls(tmp_path, "-m", "fervid", *words) if "AF_INET" in line] == []
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

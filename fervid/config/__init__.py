@@ -70,7 +70,7 @@ class RunConfig:
     """One run: what is read, how it is analysed, what is written.
 
     Attributes:
-        sources: Files, folders, globs, images, URLs of streams; - is a pipe.
+        sources: Files, folders, globs, images, URLs of these or of streams; - is a pipe.
         camera: Number of a camera to read too, from 0; may be given several times.
         quiet: Print nothing but errors.
         verbose: Print the log too, and a traceback with an error.

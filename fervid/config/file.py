@@ -23,6 +23,7 @@ from typing import Any, get_type_hints
 
 from fervid import probe
 from fervid.config import STDOUT, ReadConfig, RunConfig, SourceConfig, without_credentials
+from fervid.config.addresses import is_fetched, local_name, with_place
 from fervid.config.section import Section, check_field
 from fervid.config.source import is_device
 from fervid.config.statements import key_lines
@@ -217,6 +218,8 @@ class _Reader:
 
     def _source(self, uri: str) -> str:
         """A source that the file names, as seen from the working directory."""
+        if is_fetched(uri) or local_name(uri) != uri:
+            return with_place(uri, self._beside)
         beside = probe.exists(self.path.parent / uri) if uri.isdecimal() else not is_device(uri)
         return self._beside(uri) if beside else uri
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fervid import probe
+from fervid.config.addresses import is_fetched, local_name, with_place
 from fervid.config.credentials import without_credentials
 from fervid.config.reading import STDIN
 
@@ -34,14 +35,19 @@ class SourceConfig:
         """
         if source == self.uri or without_credentials(source) == self.uri:
             return True
+        if is_fetched(source) or is_fetched(self.uri):
+            own, other = map(without_credentials, (self.uri, source))
+            return other.startswith(own.rstrip("/") + "/") or fnmatchcase(other, own)
         if is_device(source) or is_device(self.uri):
             return identity(source) == identity(self.uri)
-        mine, other = (os.path.abspath(name) for name in (self.uri, source))  # noqa: PTH100
+        mine, other = (os.path.abspath(name) for name in map(local_name, (self.uri, source)))  # noqa: PTH100
         return Path(mine) in (Path(other), *Path(other).parents) or fnmatchcase(other, mine)
 
 
 def is_device(source: str) -> bool:
-    """Whether a source is no file: a URL, a camera or standard input."""
+    """Whether a source is no file, here or elsewhere: a stream, a camera or standard input."""
+    if is_fetched(source) or local_name(source) != source:
+        return False
     if source == STDIN or "://" in source or source.startswith("camera:"):
         return True
     return camera_number(source) is not None
@@ -59,10 +65,15 @@ def camera_number(source: str) -> int | None:
 
 
 def identity(source: str) -> str:
-    """What all names of one source have in common: a camera's number, a file's place."""
+    """What all names of one source have in common: a camera's number, a file's place.
+
+    Of a file elsewhere it is the URL without credentials: it is written down (manifest.py).
+    """
     number = camera_number(source)
     if number is not None:
         return f"camera:{number}"
     if is_device(source):
         return source
-    return str(probe.real(Path(source)))
+    if is_fetched(source):
+        return with_place(without_credentials(source), lambda path: str(probe.real(Path(path))))
+    return str(probe.real(Path(local_name(source))))

@@ -43,6 +43,7 @@ def columns(classes: tuple[str, ...]) -> tuple[str, ...]:
 def header_record(header: RunHeader) -> dict[str, Any]:
     """Return the header as JSON types: the journal's first line and the tables' metadata."""
     source = asdict(header.source)
+    del source["place"]
     source["rate"] = None if header.source.rate is None else str(header.source.rate)
     for name in ("uri", "label"):  # a file's name need not be text
         source[name] = source[name].encode("utf-8", "backslashreplace").decode()

@@ -69,15 +69,14 @@ class Sound:
     def of(cls, header: RunHeader) -> "Sound | None":
         """The sound of the run's source, None if it has none or cannot be read a second time."""
         source = header.source
-        if source.live or not source.has_audio or "://" in source.uri:
+        file = source.place or source.uri
+        if source.live or not source.has_audio or "://" in file:
             return None
-        if (
-            source.uri == STDIN or not Path(source.uri).is_file()
-        ):  # a pipe would be waited for for ever
+        if file == STDIN or not Path(file).is_file():  # a pipe would be waited for for ever
             _log.warning("The sound of %s is left out, since it is no regular file", source.uri)
             return None
         try:
-            container = open_container(source.uri, source.uri)
+            container = open_container(file, source.uri)
         except SourceOpenError as error:
             _log.warning("The sound of %s is left out: %s", source.uri, error)
             return None

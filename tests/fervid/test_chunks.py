@@ -22,9 +22,8 @@ from fervid.search import FaceSearch, Terms
 from fervid.task import Outcome
 from tests import clips
 from tests.archive_runs import begin, finish, kill, until
+from tests.chunked import same
 from tests.people import two_people
-
-LEAST = 5e-6  # of probabilities, which a journal has to six places
 
 
 def config(out="r", length="10s", **more):
@@ -42,10 +41,6 @@ def long_clip(tmp_path_factory):
     pictures = [clips.picture(n % 20) for n in range(300)]
     path = tmp_path_factory.mktemp("clip") / "long.mp4"
     return clips.clip(path, pictures=pictures, times=times, options={"g": "10"})
-
-
-def lines(folder):
-    return [json.loads(line) for line in (folder / "faces.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.slow
@@ -69,29 +64,6 @@ def test_killed_and_resumed_it_is_what_one_run_over_all_of_it_makes(tmp_path):
     same(tmp_path / "whole/two", tmp_path / "split/two")
     code, said = finish(source, tmp_path / "split", *chunked, "--resume")
     assert "1 of 1 files are done; nothing is left." in said
-
-
-def same(whole, split):
-    """Frames, tracks and labels are the same, probabilities to the last place of a journal."""
-    (about, *wanted), (also, *found) = lines(whole), lines(split)
-    assert {**about, "config": 0} == {**also, "config": 0}
-    assert [line["frame"] for line in found] == list(range(300))
-    tracks = {face["track"] for line in wanted for face in line["faces"]}
-    assert len(tracks) >= 3  # two people, one of whom was away for long
-    for line, other in zip(wanted, found, strict=True):
-        faces, others = line.pop("faces"), other.pop("faces")
-        assert line == other
-        for face, twin in zip(faces, others, strict=True):
-            for kind in "ps":
-                p, q = (np.array([*f.pop(kind).values()]) for f in (face, twin))
-                assert np.abs(p - q).max() < LEAST, line["frame"]
-            assert abs(face.pop("confidence") - twin.pop("confidence")) < LEAST
-            assert face == twin
-    sums, others = (json.loads((f / "summary.json").read_text()) for f in (whole, split))
-    assert list(sums) == list(others)
-    for name in set(sums) - {"elapsed_s", "fps", "stages_ms", "config"}:
-        assert sums[name] == others[name], name
-    assert {p.name for p in split.iterdir()} == {p.name for p in whole.iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -13,6 +14,8 @@ from fervid.config import OutputConfig, RunConfig, ThreadConfig
 from fervid.errors import FervidError, LibraryMissing
 from fervid.interrupt import kept_handler
 from tests.archive_runs import archive, begin, finish, n_done, results, until
+from tests.chunked import same
+from tests.people import two_people
 from tests.places import ROOT
 
 
@@ -74,29 +77,54 @@ def test_no_cluster_is_said_in_one_sentence(tmp_path):
     assert said.count("\n") == 1
 
 
-@pytest.mark.slow
-def test_a_node_is_lost_and_nothing_else(tmp_path):
-    pytest.importorskip("ray")
+@contextlib.contextmanager
+def two_nodes():
+    """A cluster of two machines of one core each, as processes of this one."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'fervid[ray]'")
     os.environ.setdefault("RAY_gcs_server_request_timeout_seconds", "400")
     from ray.cluster_utils import Cluster as Nodes
 
-    source = archive(tmp_path / "in", n_clips=5, frames=6, broken=1)
-    finish(source, tmp_path / "clean")
-    clean = results(tmp_path / "clean")
     memory = {"object_store_memory": 100_000_000}
     nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, **memory})
     try:
-        lost, _ = (nodes.add_node(num_cpus=1, **memory) for _ in range(2))
+        added = [nodes.add_node(num_cpus=1, **memory) for _ in range(2)]
         nodes.wait_for_nodes()
+        yield nodes, added
+    finally:
+        nodes.shutdown()
+
+
+@pytest.mark.slow
+def test_a_node_is_lost_and_nothing_else(tmp_path):
+    source = archive(tmp_path / "in", n_clips=5, frames=6, broken=1)
+    finish(source, tmp_path / "clean")
+    clean = results(tmp_path / "clean")
+    with two_nodes() as (nodes, (lost, _)):
         process = begin(source, tmp_path / "r", "--ray", nodes.address)
         until(lambda: n_done(tmp_path / "r") >= 1, process)
         nodes.remove_node(lost, allow_graceful=False)
         said = process.communicate(timeout=400)[1]
-    finally:
-        nodes.shutdown()
     assert process.returncode == 1
     assert "1 of 6 sources failed; the others are done." in said
     assert results(tmp_path / "r") == clean
+
+
+@pytest.mark.slow
+def test_chunks_and_files_elsewhere_are_what_one_process_makes_of_the_file(tmp_path):
+    """Chunks of one clip, fetched by each machine from an archive, on a cluster of two."""
+    clip, how = two_people(tmp_path / "two.mp4"), ("--no-images", "--smooth-s", "0.4")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as file:
+        file.write(clip, "two.mp4")
+    code, said = finish(clip, tmp_path / "whole", *how)
+    assert code == 0, said
+    with two_nodes() as (nodes, _):
+        chunked = (*how, "--chunk", "10s", "--ray", nodes.address)
+        for address, out in ((clip, "path"), (f"zip://two.mp4::{tmp_path / 'x.zip'}", "fetched")):
+            code, said = finish(address, tmp_path / out, *chunked)
+            assert code == 0, said
+            assert "chunks" not in {p.name for p in (tmp_path / out / "two").iterdir()}
+    same(tmp_path / "whole/two", tmp_path / "path/two")
+    same(tmp_path / "whole/two", tmp_path / "fetched/two")
 
 
 def test_an_error_of_fervids_is_raised_as_it_is(monkeypatch):

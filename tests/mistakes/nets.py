@@ -149,6 +149,6 @@ STREAMS = (
         "stream-file",
         "the address of a file that is not there",
         "file:///no/such/clip.mp4",
-        r"^The file file:///no/such/clip\.mp4 cannot be opened",
+        r"^There is no file /no/such/clip\.mp4; check its name and folder",
     ),
 )

@@ -1,6 +1,17 @@
 """Every mistake, by what it is about."""
 
-from tests.mistakes import archives, configs, inputs, models, nets, outs, serving, vanish, words
+from tests.mistakes import (
+    archives,
+    configs,
+    elsewhere,
+    inputs,
+    models,
+    nets,
+    outs,
+    serving,
+    vanish,
+    words,
+)
 from tests.mistakes.record import Mistake
 
 TABLE: dict[str, tuple[Mistake, ...]] = {
@@ -14,6 +25,7 @@ TABLE: dict[str, tuple[Mistake, ...]] = {
     "Folders, patterns, links, cameras": inputs.FOLDERS,
     "Odd names": inputs.NAMES,
     "Parts of a video": inputs.PARTS,
+    "Files elsewhere": elsewhere.ELSEWHERE,
     "Streams": nets.STREAMS,
     "Models": models.MODELS,
     "Outputs whose place is taken": outs.TAKEN,

@@ -4,6 +4,7 @@ import functools
 import json
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 import av
@@ -95,6 +96,13 @@ def model(path: Path, *, classes=CLASSES, outputs=0, rename=None, **card) -> Non
     onnx.save(made, str(path))
 
 
+def zipped(path: Path) -> None:
+    """Write an archive with a video and a letter."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for thing, name in (("clip.mp4", "clip.mp4"), ("letter.txt", "letter.mp4")):
+            archive.write(_made(thing), name)
+
+
 def _text(content: str | bytes):
     data = content.encode() if isinstance(content, str) else content
     return lambda path: path.write_bytes(data)
@@ -102,6 +110,7 @@ def _text(content: str | bytes):
 
 MAKERS = {
     "clip.mp4": lambda path: clip(path, size=(160, 120)),
+    "clips.zip": zipped,
     "portrait.mp4": portrait,
     "long.mp4": lambda path: clip(
         path, frames=20, size=(160, 120), layout={"movflags": "faststart"}
