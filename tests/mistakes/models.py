@@ -102,6 +102,22 @@ MODELS = (
         r"card has version 0, this fervid reads 1; export the model again",
     ),
     Mistake(
+        "explain-no-class",
+        "explaining a class that the model does not know",
+        "fervid clip.mp4 -o results --explain nosuchclass",
+        2,
+        r"^--explain nosuchclass is no class of the model; it knows angry, .*neutral",
+        CLIP,
+    ),
+    Mistake(
+        "explain-misspelt",
+        "explaining one that is misspelt",
+        "fervid clip.mp4 -o results --explain hapy",
+        2,
+        r"^--explain hapy is no class of the model; did you mean happy\?$",
+        CLIP,
+    ),
+    Mistake(
         "model-other-classes",
         "a model for other classes that agrees with its card: works",
         "fervid portrait.mp4 --model tiny.onnx --csv rows.csv",

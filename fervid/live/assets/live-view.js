@@ -19,11 +19,12 @@ class View {
     this.outage = element("p", { class: "outage warning", hidden: "" });
     this.canvas = element("canvas", { role: "img", "aria-label": "The annotated picture", width: 16, height: 9 });
     this.legend = element("span");
+    this.chosen = element("p", { class: "chosen warning", hidden: "" });
     this.bar = element("span");
     this.progress = element("div", { class: "progress", hidden: "" }, this.bar);
     this.list = element("div", { class: "faces", "aria-label": "Faces" });
     const full = element("button", { type: "button", class: "full", text: "full screen", title: "Full screen (f)", onclick: () => this.full() });
-    this.figure = element("figure", {}, element("div", { class: "screen" }, this.canvas, full), this.progress, element("figcaption", {}, this.legend));
+    this.figure = element("figure", {}, element("div", { class: "screen" }, this.canvas, full), this.progress, element("figcaption", {}, this.legend, this.chosen));
     this.tiles = element("div", { class: "tiles" });
     this.left = element("div", {}, this.figure);
     this.scene = element("div", { class: "scene" }, this.left, element("div", { class: "side" }, this.list, this.tiles));
@@ -113,16 +114,18 @@ class View {
 
   tellLegend(told) {
     if (!told.map) return;
-    const { cam, target, drawn } = told.map, key = JSON.stringify(told.map);
+    const { words, note, drawn } = told.map, key = JSON.stringify(told.map);
     if (this.mapKey === key) return;
     this.mapKey = key;
     if (!drawn) {
       this.legend.textContent = "no heatmap (--no-heatmap)";
       return;
     }
-    const ramp = element("span", { class: "ramp", role: "img", "aria-label": "colours of the heatmap, from little to much" });
+    const ramp = element("span", { class: "ramp", role: "img", "aria-label": "colours of the heatmap, from low to high" });
     ramp.style.background = `linear-gradient(90deg, ${this.about.heat.join(",")})`;
-    this.legend.replaceChildren(`${words(cam)} map of ${target || "each face's label"}: little`, ramp, "much");
+    this.legend.replaceChildren(`Heatmap: ${words}; low`, ramp, "high");
+    this.chosen.hidden = !note;
+    this.chosen.textContent = note;
   }
 
   tellFaces(told) {
