@@ -18,7 +18,7 @@ from fervid.words import chosen_words, map_words
 FULL = 250  # what 1 is packed as, in a byte
 JPEG_QUALITY = 82
 KEPT = (
-    *("frames", "dropped", "duration_s", "elapsed_s", "fps", "faces", "frames_with_faces"),
+    *("frames", "dropped", "drops", "duration_s", "elapsed_s", "fps", "faces", "frames_with_faces"),
     *("tracks", "labels", "per_track", "noise", "filters", "uncertain", "stages_ms"),
     *("damaged", "error", "recovered", "fervid", "model", "model_sha256", "device"),
 )

@@ -77,7 +77,7 @@ function fillSpeed() {
   const parts = [
     summary.fps ? `${summary.fps.toFixed(1)} frames a second` : "",
     summary.elapsed_s ? `${clock(summary.elapsed_s)} for ${clock(summary.duration_s)}` : "",
-    `${summary.dropped} frames dropped`,
+    `${summary.dropped} frames dropped${summary.drops?.offline ? ` because a newer one was there, about ${summary.drops.offline} lost while the source was offline` : ""}`,
     summary.damaged ? `${summary.damaged} damaged` : "",
   ];
   byId("speed").textContent = `${parts.filter(Boolean).join(", ")}.${stages.length ? "" : " How long each stage took was not written down."}`;
