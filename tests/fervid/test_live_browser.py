@@ -201,10 +201,14 @@ def test_a_source_that_is_unplugged_says_since_when_and_why(browser):
         wait_for_text(page, ".badge", "^offline$")
         words = page.inner_text(".outage")
         assert re.search(r"Offline since \d\d:\d\d:\d\d \(0:12, 4 attempts\): The camera", words)
-        assert "no face" in page.inner_text(".faces")
+        assert "no face now" in page.inner_text(".faces")
+        assert re.fullmatch(r"the last picture, \d:\d\d", page.inner_text(".last"))
+        dimmed = page.locator("figure canvas").evaluate("e => getComputedStyle(e).filter")
+        assert "grayscale" in dimmed
         player.offline = None
         wait_for_text(page, ".badge", "^live$")
         wait_for_pictures(page)
+        assert not page.is_visible(".last")
         assert seen.said == []
 
 
