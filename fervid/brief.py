@@ -19,6 +19,7 @@ RARE_OPTIONS = frozenset(
         "--filter-set",
         "--chunk",
         "--heatmap-smooth-s",
+        "--rerun",
     ]
 )
 

@@ -15,7 +15,11 @@ FIRST = (
     *("folder", "source", "frames", "dropped", "duration_s", "faces", "frames_with_faces"),
     *("tracks", "uncertain"),
 )
-LAST = (*(f"noise_{kind}" for kind in NOISE_KINDS), "filter", "fps", "damaged", "error")
+DROPS = ("late", "offline")  # causes, as summary.json tells them; `dropped` is the late ones
+LAST = (
+    *(f"noise_{kind}" for kind in NOISE_KINDS),
+    *("filter", "fps", *(f"drops_{cause}" for cause in DROPS), "damaged", "error"),
+)
 LABEL = "label_"
 INTERRUPTED = "interrupted"  # what stands for the error of a clip that Ctrl-C has ended
 
@@ -32,6 +36,7 @@ def clip_row(folder: str, summary: Mapping[str, Any]) -> Row:
     row["filter"] = next(iter(summary.get("filters", {})), None)  # the most frequent one
     known = "noise" in summary
     row |= {f"noise_{k}": summary["noise"].get(k, 0.0) if known else None for k in NOISE_KINDS}
+    row |= {f"drops_{cause}": summary.get("drops", {}).get(cause) for cause in DROPS}
     labels = summary.get("labels", {})
     return row | {LABEL + name: labels.get(name, 0.0) for name in summary.get("classes", labels)}
 

@@ -31,7 +31,8 @@ def ending(rows: Sequence[Row], places: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
     table.title_style = table.caption_style = ""
     table.add_column("source", overflow="fold", min_width=12)
-    for name in COLUMNS:
+    outages = any(_number(row, "drops_offline") for row in rows)
+    for name in (*COLUMNS[:-1], "late + offline" if outages else COLUMNS[-1]):
         table.add_column(name, justify="left" if name == "label" else "right", no_wrap=True)
     for row in shown:
         table.add_row(*map(Text, _cells(row)))
@@ -56,14 +57,15 @@ def _cells(row: Row) -> list[str]:
         " ".join(filter(None, (_largest(_labels(row)), state))),
         f"{row['uncertain']:.0%}" if row["faces"] else "",
         f"{row['fps']:.1f}",
-        f"{row['dropped']:,}",
+        _drops(_number(row, "dropped"), _number(row, "drops_offline")),
     ]
 
 
 def _totals(rows: Sequence[Row]) -> list[str]:
     """Sums, and shares of all faces; rates of different sources have no sum."""
-    frames, faces, dropped = (
-        int(sum(_number(row, name) for row in rows)) for name in ("frames", "faces", "dropped")
+    frames, faces, dropped, missed = (
+        int(sum(_number(row, name) for row in rows))
+        for name in ("frames", "faces", "dropped", "drops_offline")
     )
     labels: Counter[str] = Counter()
     unsure = 0.0
@@ -73,7 +75,12 @@ def _totals(rows: Sequence[Row]) -> list[str]:
         for name, share in _labels(row).items():
             labels[name] += share * weight  # type: ignore[assignment]  # a share of one
     doubt = f"{unsure:.0%}" if faces else ""
-    return [f"{frames:,}", f"{faces:,}", _largest(labels), doubt, "", f"{dropped:,}"]
+    return [f"{frames:,}", f"{faces:,}", _largest(labels), doubt, "", _drops(dropped, missed)]
+
+
+def _drops(late: float, offline: float) -> str:
+    """Lost frames: those that came too late, and those of outages where there were any."""
+    return f"{late:,.0f} + {offline:,.0f}" if offline else f"{late:,.0f}"
 
 
 def _labels(row: Row) -> dict[str, float]:
@@ -82,7 +89,7 @@ def _labels(row: Row) -> dict[str, float]:
 
 
 def _number(row: Row, name: str) -> float:
-    return float(row[name] or 0)
+    return float(row.get(name) or 0)
 
 
 def _state(row: Row) -> str:

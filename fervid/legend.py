@@ -7,6 +7,7 @@ import numpy as np
 
 from fervid.pen import HEAT_ALPHA, HEAT_COLOURS, PANEL, SMALL, TEXT, U8, Pen, Rect
 from fervid.records import FrameResult
+from fervid.words import map_words
 
 BAR = 44  # units that the legend's colours are wide
 KEPT = 32  # legends: of so many sizes
@@ -33,21 +34,10 @@ def draw_status(pen: Pen, result: FrameResult, *, legend: bool) -> None:
     if not legend or not result.heatmaps.any():
         return
     taken = x + pen.text_px("  |  ".join(parts), SMALL) + pen.px(12)
-    words = map_words(result.cam, result.target)
-    for text in (words, result.target and f"map of {result.target}", "map"):
-        if text and taken + _legend(pen.unit, text)[0].shape[1] <= rect[2]:
+    for text in map_words(result.cam, result.target):
+        if taken + _legend(pen.unit, text)[0].shape[1] <= rect[2]:
             _draw_legend(pen, rect, text)
             return
-
-
-def map_words(cam: str, target: str) -> str:
-    """Which maps are shown, as "adaptive map of happy".
-
-    Args:
-        cam: kind of map; empty where it is not known.
-        target: class whose maps they are; empty for each face's most probable one.
-    """
-    return f"{cam.replace('_', ' ')} map of {target or 'the label'}".strip()
 
 
 @lru_cache(KEPT)

@@ -15,7 +15,7 @@ Colour = tuple[int, int, int]  # BGR
 Rect = tuple[int, int, int, int]  # x0 y0 x1 y1, half-open
 
 PANEL = 20  # grey level that text lies on
-PANEL_ALPHA = 0.7
+PANEL_ALPHA = 0.85  # at 0.7 small words could not be read over a bright, noisy wall
 TEXT: Colour = (245, 245, 245)
 WARNING: Colour = (60, 205, 250)
 FAINT: Colour = (165, 165, 165)

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 
 from fervid.draw import blend_heatmap
-from fervid.legend import heat_bar, map_words
+from fervid.legend import heat_bar
 from fervid.pen import CLASS_COLOURS, U8, Colour, Pen
 from fervid.records import F32, FrameResult
+from fervid.words import map_words
 
 SIDE = 300  # pixels of a picture
 MARGIN, HEAD, FIGURES = 16, 34, 380  # pixels: around all, above a picture, of the figures' width
@@ -54,7 +55,7 @@ def _face_row(bgr: U8, result: FrameResult, i: int) -> U8:
     titles = (
         "original",
         f"the network's input, {name} filter",
-        map_words(result.cam, result.target or result.labels[i]),
+        _map_title(result, i),
     )
     for place, (title, picture) in enumerate(zip(titles, (face, seen, hot), strict=True)):
         x = MARGIN + place * (SIDE + MARGIN)
@@ -96,6 +97,15 @@ def _seen(result: FrameResult, i: int) -> U8:
         return np.full((SIDE, SIDE, 3), LINE, np.uint8)
     large = cv2.resize(result.crops[i], (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
     return np.asarray(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def _map_title(result: FrameResult, i: int) -> str:
+    """Which map it is, in the fullest form that is no wider than the map."""
+    forms = map_words(result.cam, result.target)
+    if not result.target:
+        forms = tuple(form.replace("the label", result.labels[i]) for form in forms)
+    pen = Pen(np.zeros((1, 1, 3), np.uint8), 1.0)
+    return next((form for form in forms if pen.text_px(form, TEXT) <= SIDE), forms[-1])
 
 
 def _legend(out: U8, x: int, y: int) -> None:

@@ -5,6 +5,12 @@ from fervid.records import FaceView, FilterReason, Snapshot
 
 LEVEL_NAMES = {"gaussian": "sigma", "salt_pepper": "density", "speckle": "sigma"}
 DAY_S = 86_400.0
+MAPS = {  # kinds of heatmap, and the layers of the network that they are made of
+    "gradcam": ("Grad-CAM", "layer4"),
+    "adaptive": ("adaptive map", "layer4"),
+    "gradcam_fused": ("Grad-CAM", "layer3 + layer4"),
+    "adaptive_fused": ("adaptive map", "layer3 + layer4"),
+}
 
 
 def shown(text: str) -> str:
@@ -130,6 +136,31 @@ def doubt_words(face: FaceView, room: int = 1000) -> str:
     full = ", ".join(words.get(reason, reason) for reason in face.reasons)
     forms = (f"uncertain: {full}", f"uncertain: {brief}", f"unsure: {brief}")
     return next((form for form in forms if len(form) <= room), brief)
+
+
+def map_words(cam: str, target: str) -> tuple[str, ...]:
+    """Which heatmaps are shown, as "adaptive map, layer4, of the label"; the fullest form first.
+
+    Args:
+        cam: kind of map, one of MAPS; empty where it is not known.
+        target: class whose maps they are; empty for each face's most probable one.
+    """
+    name, layers = MAPS.get(cam, ("map", ""))
+    of = f"of {target or 'the label'}"
+    whole = f"{name}, {layers}, {of}" if layers else f"{name} {of}"
+    if not target:
+        return whole, f"{name} {of}", "map"
+    return f"{whole}, not of the label", f"{name} {of}, not the label", f"map {of}", "map"
+
+
+def chosen_words(target: str) -> str:
+    """The warning where a class was chosen for all maps; empty where none was."""
+    if not target:
+        return ""
+    return (
+        f"The class {target} was chosen (--explain, or a key in the window): the maps show where "
+        f"each face speaks for {target}, whatever its label is."
+    )
 
 
 def plain_line(snapshot: Snapshot) -> str:

@@ -120,7 +120,7 @@ def scene(n: int, *faces, size: tuple[int, int] = (320, 240)) -> tuple[Frame, Fr
     )
     frame = Frame(n, n / 25, np.full((size[1], size[0], 3), 5 * (n % 50), np.uint8))
     return frame, dataclasses.replace(
-        made, noise=noise, filter_name="gaussian", filter_reason="noise"
+        made, noise=noise, filter_name="gaussian", filter_reason="noise", cam="adaptive"
     )
 
 
@@ -130,10 +130,12 @@ class Player:
     Attributes:
         longest_s: that writing one frame has taken.
         written: frames.
+        offline: the outage, while there is one.
+        target: the class that is chosen for all heatmaps.
     """
 
     def __init__(self, page: LivePage, feed: Feed, rate: float = 25.0) -> None:
-        self.longest_s, self.written, self.offline = 0.0, 0, None
+        self.longest_s, self.written, self.offline, self.target = 0.0, 0, None, ""
         self._page, self._feed, self._rate = page, feed, rate
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._play)
@@ -179,6 +181,7 @@ class Player:
             if self.offline:
                 continue
             frame, result = scene(self.written, results.face("happy", 0), results.face("angry", 1))
+            result = dataclasses.replace(result, target=self.target)
             began = time.perf_counter()
             self._feed.write(frame, result, None)
             self.longest_s = max(self.longest_s, time.perf_counter() - began)

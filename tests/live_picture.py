@@ -2,10 +2,13 @@
 
     python -m tests.live_picture docs/live.png [--seconds 40] [--clip CLIP] [--apart FOLDER]
 
-writes one picture of the page on a desk, light, and on a phone, dark; with --apart all of them too.
+writes one picture of the page on a desk, light, and on a phone, dark; with --apart all of them too,
+and of the whole page where it is longer. With --lost there is a second camera, which is unplugged.
 """
 
 import argparse
+import contextlib
+import threading
 import time
 from pathlib import Path
 
@@ -20,6 +23,7 @@ DESK, PHONE = (1280, 980), (390, 980)
 VIEWS = (("light", DESK), ("dark", DESK), ("light", PHONE), ("dark", PHONE))
 RATE = 12.0  # of the camera
 GAP = 24  # px between the two
+LOST_S = 12  # for which a camera has been unplugged
 
 
 def taken(url):
@@ -33,9 +37,13 @@ def taken(url):
             page.wait_for_selector("canvas[data-shown]", timeout=60_000)
             page.wait_for_selector(".chart canvas", timeout=60_000)
             page.wait_for_timeout(2500)
-            png = np.frombuffer(page.screenshot(), np.uint8)
-            yield f"{scheme}-{width}", cv2.imdecode(png, cv2.IMREAD_COLOR)
+            yield f"{scheme}-{width}", _decoded(page.screenshot())
+            yield f"{scheme}-{width}-whole", _decoded(page.screenshot(full_page=True))
             page.close()
+
+
+def _decoded(png):
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
 
 
 def main():
@@ -46,13 +54,20 @@ def main():
     parser.add_argument("--clip", type=Path, default=SAMPLE)
     parser.add_argument("--width", type=int, help="of the camera's pictures")
     parser.add_argument("--apart", type=Path, help="folder for each picture by itself")
+    parser.add_argument("--lost", action="store_true", help="a second camera, unplugged")
     given = parser.parse_args()
-    camera = live.camera(live.jpegs(given.clip, given.width), RATE)
-    with (
-        servers.http_server(camera) as host,
-        live.running(f"http://{host}/camera", "--serve", "0", "--no-window") as run,
-    ):
+    pictures, unplugged = live.jpegs(given.clip, given.width), threading.Event()
+    with contextlib.ExitStack() as stack:
+        cameras = [live.camera(pictures, RATE)]
+        if given.lost:
+            cameras.append(live.camera(pictures[len(pictures) // 2 :], RATE, unplugged))
+        hosts = [stack.enter_context(servers.http_server(camera)) for camera in cameras]
+        urls = [f"http://{host}/camera" for host in hosts]
+        run = stack.enter_context(live.running(*urls, "--serve", "0", "--no-window"))
         time.sleep(given.seconds)
+        if given.lost:
+            unplugged.set()
+            time.sleep(LOST_S)
         found = dict(taken(run.url))
     if given.apart:
         for name, picture in found.items():

@@ -21,8 +21,11 @@ def label_at(person, time_s):
     return int(time_s / HELD_S + person * 2) % len(CLASSES)
 
 
-def drawn_results(seconds, people=1, rate=25.0, lasting_s=None):
-    """Yield (frame, result); a person's track ends and a new one begins every `lasting_s`."""
+def drawn_results(seconds, people=1, rate=25.0, lasting_s=None, target=""):
+    """Yield (frame, result); a person's track ends and a new one begins every `lasting_s`.
+
+    `target` is the class that was chosen for all heatmaps.
+    """
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (4, *SIZE, 3), np.uint8)
     n, k = people, len(CLASSES)
@@ -66,6 +69,8 @@ def drawn_results(seconds, people=1, rate=25.0, lasting_s=None):
                 heatmaps=heat,
                 crop_boxes=crops.astype(np.float32),
                 timings=Timings({"network": 4.0}),
+                cam="adaptive",
+                target=target,
             ),
         )
 

@@ -1,19 +1,19 @@
 """What the page is told, as JSON types: the state of each source, and what holds for all."""
 
+from collections.abc import Sequence
 from typing import Any
 
-import cv2
-import numpy as np
-
 from fervid import __version__
+from fervid.legend import heat_bar
 from fervid.live.feed import Feed
 from fervid.live.history import STEP_S
-from fervid.pen import CLASS_COLOURS, HEAT_COLOURS
+from fervid.pen import CLASS_COLOURS
 from fervid.records import NOISE_KINDS, FrameResult, Snapshot
 from fervid.stats import face_views
-from fervid.words import filter_why
+from fervid.words import chosen_words, filter_why, map_words
 
 HEAT_STEPS = 17  # colours of the map's legend
+GREY = 128  # what they lie on, as on a face
 
 
 def greeting(anonymize: str) -> dict[str, Any]:
@@ -22,14 +22,13 @@ def greeting(anonymize: str) -> dict[str, Any]:
     Args:
         anonymize: how faces are hidden; "none" if they are not.
     """
-    steps = np.linspace(0, 255, HEAT_STEPS).astype(np.uint8)[None]
-    colours = cv2.applyColorMap(steps, HEAT_COLOURS)[0]
+    colours = heat_bar(HEAT_STEPS, 1, GREY)[0].tolist()
     return {
         "type": "hello",
         "version": __version__,
         "anonymize": anonymize,
         "colours": [_hex(colour) for colour in CLASS_COLOURS],
-        "heat": [_hex(tuple(map(int, colour))) for colour in colours],
+        "heat": [_hex(colour) for colour in colours],
         "kinds": NOISE_KINDS,
         "step_s": STEP_S,
     }
@@ -105,7 +104,11 @@ def _scene(feed: Feed, result: FrameResult) -> dict[str, Any]:
             zip(("blocking", "blur", "darkness"), map(_share, noise.quality), strict=True)
         ),
         "filter": {"name": result.filter_name, "why": _why(result)},
-        "map": {"cam": result.cam, "target": result.target, "drawn": feed.heatmap},
+        "map": {
+            "drawn": feed.heatmap,
+            "words": map_words(result.cam, result.target)[0],
+            "note": chosen_words(result.target),
+        },
         "faces": [
             {
                 "track": face.track_id,
@@ -134,5 +137,5 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _hex(bgr: tuple[int, ...]) -> str:
+def _hex(bgr: Sequence[int]) -> str:
     return "#{2:02x}{1:02x}{0:02x}".format(*bgr)

@@ -13,11 +13,12 @@ from fervid.records import NOISE_KINDS
 from fervid.report.moments import Moment
 from fervid.report.observer import BINS, Observer
 from fervid.report.timeline import FACE_SUMS, FILTER_NAMES, FRAME_SUMS, REASONS, Rows
+from fervid.words import chosen_words, map_words
 
 FULL = 250  # what 1 is packed as, in a byte
 JPEG_QUALITY = 82
 KEPT = (
-    *("frames", "dropped", "duration_s", "elapsed_s", "fps", "faces", "frames_with_faces"),
+    *("frames", "dropped", "drops", "duration_s", "elapsed_s", "fps", "faces", "frames_with_faces"),
     *("tracks", "labels", "per_track", "noise", "filters", "uncertain", "stages_ms"),
     *("damaged", "error", "recovered", "fervid", "model", "model_sha256", "device"),
 )
@@ -31,6 +32,7 @@ def report_data(observer: Observer, summary: Mapping[str, Any]) -> dict[str, Any
         summary: as summary.json has it.
     """
     header, timeline = observer.header, observer.timeline
+    maps = [which for which, _ in observer.maps.most_common()]
     source = header["source"]
     kept = {name: summary.get(name) for name in KEPT}
     return {
@@ -57,9 +59,19 @@ def report_data(observer: Observer, summary: Mapping[str, Any]) -> dict[str, Any
         "confidences": observer.confidences.tolist(),
         "bins": BINS,
         "pictures": observer.pictures,
-        "changes": [_moment(m) for m in observer.moments.changes],
+        "maps": [
+            {
+                "words": map_words(*which)[0],
+                "note": chosen_words(which[1]),
+                "n": observer.maps[which],
+            }
+            for which in maps
+        ],
+        "changes": [_moment(m, maps) for m in observer.moments.changes],
         "n_changes": observer.moments.n_changes,
-        "doubts": [_moment(m) for m in sorted(observer.moments.doubts, key=lambda m: m.confidence)],
+        "doubts": [
+            _moment(m, maps) for m in sorted(observer.moments.doubts, key=lambda m: m.confidence)
+        ],
     }
 
 
@@ -102,7 +114,8 @@ def _track(rows: Rows, k: int) -> dict[str, Any]:
     }
 
 
-def _moment(moment: Moment) -> dict[str, Any]:
+def _moment(moment: Moment, maps: list[tuple[str, str]]) -> dict[str, Any]:
+    """A moment; its map is told by its place among all kinds that the run had."""
     heat = None if moment.heat is None else _shares(moment.heat.reshape(-1))
     return {
         "time_s": round(moment.time_s, 3),
@@ -110,9 +123,11 @@ def _moment(moment: Moment) -> dict[str, Any]:
         "label": moment.label,
         "before": moment.before,
         "confidence": round(moment.confidence, 4),
+        "second": moment.second and [moment.second[0], round(moment.second[1], 4)],
         "reasons": list(moment.reasons),
         "picture": None if moment.picture is None else _jpeg(moment.picture),
         "heat": heat,
+        "map": None if heat is None else maps.index(moment.map),
     }
 
 

@@ -37,9 +37,12 @@ class Moment:
         label: its label.
         before: the label before; "" where the face is seen for the first time.
         confidence: calibrated, 0-1.
+        second: the next most probable class and its calibrated probability; None where the model
+            knows one class alone.
         reasons: why the label is uncertain; none where it is not.
         picture: uint8 (PICTURE_PX, PICTURE_PX, 3), BGR; None where none may be kept.
         heat: float32 (24, 24), 0-1; None where there is none.
+        map: its kind and the class that was chosen for it, as of `FrameResult`.
     """
 
     time_s: float
@@ -47,9 +50,11 @@ class Moment:
     label: str
     before: str
     confidence: float
+    second: tuple[str, float] | None = None
     reasons: tuple[str, ...] = ()
     picture: U8 | None = None
     heat: F32 | None = None
+    map: tuple[str, str] = ("", "")
 
 
 @dataclass(slots=True)
@@ -147,10 +152,19 @@ class Moments:
 
 
 def _moment(result: FrameResult, i: int, track: int) -> Moment:
-    label = result.labels[i]
-    confidence = float(result.smoothed[i, result.classes.index(label)])
-    reasons = result.reasons[i] if result.uncertain[i] else ()
-    return Moment(result.time_s, track, label, "", confidence, reasons)
+    label, row = result.labels[i], result.smoothed[i]
+    first = result.classes.index(label)
+    others = [k for k in np.argsort(-row, kind="stable").tolist() if k != first]
+    return Moment(
+        time_s=result.time_s,
+        track=track,
+        label=label,
+        before="",
+        confidence=float(row[first]),
+        second=(result.classes[others[0]], float(row[others[0]])) if others else None,
+        reasons=result.reasons[i] if result.uncertain[i] else (),
+        map=(result.cam, result.target),
+    )
 
 
 def _closest(moments: Sequence[Moment]) -> int:

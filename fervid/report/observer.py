@@ -1,5 +1,6 @@
 """Observer: the sink that collects what a report needs beyond the summary."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ class Observer:
         self.attention = Attention(header["classes"])
         self.moments = Moments(pictures=pictures)
         self.confidences = np.zeros((2, BINS), np.int64)  # certain, uncertain
+        self.maps: Counter[tuple[str, str]] = Counter()  # faces by kind of map and chosen class
 
     @classmethod
     def of_run(cls, header: RunHeader, *, pictures: bool) -> "Observer":
@@ -57,6 +59,8 @@ class Observer:
         self.timeline.observe(result)
         self.attention.observe(result)
         self.moments.observe(result, bgr)
+        if n_maps := int(result.heatmaps.any((1, 2)).sum()):
+            self.maps[result.cam, result.target] += n_maps
         for i, label in enumerate(result.labels):
             confidence = float(result.smoothed[i, result.classes.index(label)])
             if np.isfinite(confidence):

@@ -1,18 +1,24 @@
 """all.parquet, clips.csv and the table at the end of a run."""
 
 import csv
+import dataclasses
 import io
 import json
 import time
+from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from fervid.clips import FIRST, clip_row, is_foreign, read_clips, write_clips
 from fervid.errors import ConfigError, SinkError
 from fervid.interrupt import Terminated
+from fervid.link import LinkEvent
 from fervid.recover import recover
+from fervid.stats import RunStats
 from tests.archives import write_run
+from tests.results import face, result
 
 CLIPS = {"a/x.mp4": 5, "b/x.mp4": 3, "c.mp4": 4}
 
@@ -52,6 +58,28 @@ def test_a_row_a_clip(tmp_path):
     expected |= {"noise_gaussian": "0.0", "filter": "none", "damaged": "0", "error": ""}
     assert {name: row[name] for name in expected} == expected
     assert float(row["fps"]) > 0
+
+
+def test_lost_frames_are_told_by_cause():
+    stats = RunStats(iter(range(100)).__next__, lambda: 1.0)
+    stats.observe(dataclasses.replace(result(0, face()), dropped=4))
+    now = datetime.now(UTC)
+    stats.note(LinkEvent("offline", 1.0, now, "unplugged"))
+    stats.note(LinkEvent("online", 4.0, now, "unplugged", attempts=2, offline_s=3.0, missed=75))
+    row = clip_row("door", stats.summary())
+    assert (row["dropped"], row["drops_late"], row["drops_offline"]) == (4, 4, 75)
+    other = clip_row("file", RunStats(lambda: 0.0).summary())
+    assert (other["drops_late"], other["drops_offline"]) == (0, 0)
+
+
+def test_a_table_of_an_older_version_is_read(tmp_path):
+    old = ",".join((*FIRST, "label_happy", "noise_clean", "filter", "fps", "damaged", "error"))
+    (tmp_path / "clips.csv").write_text(f"{old}\na,a.mp4,3,2,1.0,3,3,1,0.0,1.0,1.0,none,9,0,\n")
+    assert not is_foreign(tmp_path / "clips.csv")
+    (row,) = read_clips(tmp_path / "clips.csv")
+    write_clips(tmp_path / "clips.csv", [row])
+    again = clips(tmp_path)["a"]
+    assert (again["dropped"], again["drops_late"], again["drops_offline"]) == ("2", "", "")
 
 
 def test_a_clip_that_fails_takes_nothing_from_the_others(tmp_path):

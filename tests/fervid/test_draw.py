@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fervid.draw import CLASS_COLOURS, FAINT, TRACK, draw
-from fervid.legend import heat_bar, map_words
-from fervid.records import Faces, FrameResult, Noise, Timings
+from fervid.legend import heat_bar
+from fervid.records import CAM_NAMES, Faces, FrameResult, Noise, Timings
+from fervid.words import MAPS, map_words
 
 CLASSES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
@@ -95,12 +96,23 @@ def hot(n=1):
     ("cam", "target", "words"),
     [
         ("", "", "map of the label"),
-        ("adaptive", "", "adaptive map of the label"),
-        ("gradcam_fused", "sad", "gradcam fused map of sad"),
+        ("adaptive", "", "adaptive map, layer4, of the label"),
+        ("gradcam_fused", "sad", "Grad-CAM, layer3 + layer4, of sad, not of the label"),
     ],
 )
 def test_the_maps_are_named(cam, target, words):
-    assert map_words(cam, target) == words
+    assert map_words(cam, target)[0] == words
+
+
+def test_every_kind_of_map_has_a_name_of_its_own():
+    assert tuple(MAPS) == CAM_NAMES
+    assert len({map_words(cam, "") for cam in CAM_NAMES}) == len(CAM_NAMES)
+
+
+def test_in_less_room_a_chosen_class_is_told_before_layers_are():
+    forms = map_words("adaptive", "sad")
+    assert "sad" in forms[-2]
+    assert list(forms) == sorted(forms, key=len, reverse=True)
 
 
 def test_the_legend_says_which_maps_and_what_their_colours_mean():

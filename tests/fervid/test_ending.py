@@ -57,6 +57,17 @@ def test_totals_weigh_sources_by_their_faces():
     assert line_of(text, "all ") == ["all", "300", "120", "sad 75%", "30%", "9"]
 
 
+def test_frames_that_outages_cost_are_told_apart_from_late_ones():
+    away = row("door", drops={"late": 3, "offline": 1275})
+    text = told([row("yard"), away])
+    assert "late + offline" in text
+    assert line_of(text, "door ")[-1] == "3 + 1,275"
+    assert line_of(text, "yard ")[-1] == "3"
+    assert line_of(text, "all ")[-1] == "6 + 1,275"
+    assert max(map(len, text.splitlines())) <= 80
+    assert "late" not in told([row("yard")])
+
+
 def test_what_failed_and_what_was_interrupted_is_counted_and_marked():
     rows = [
         row("good"),

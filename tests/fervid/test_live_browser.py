@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from fervid.config import OutputConfig, RunConfig, ServeConfig
+from fervid.legend import heat_bar
 from fervid.link import Outage
 from fervid.live import LivePage
 from tests import live
@@ -200,10 +201,33 @@ def test_a_source_that_is_unplugged_says_since_when_and_why(browser):
         wait_for_text(page, ".badge", "^offline$")
         words = page.inner_text(".outage")
         assert re.search(r"Offline since \d\d:\d\d:\d\d \(0:12, 4 attempts\): The camera", words)
-        assert "no face" in page.inner_text(".faces")
+        assert "no face now" in page.inner_text(".faces")
+        assert re.fullmatch(r"the last picture, \d:\d\d", page.inner_text(".last"))
+        dimmed = page.locator("figure canvas").evaluate("e => getComputedStyle(e).filter")
+        assert "grayscale" in dimmed
         player.offline = None
         wait_for_text(page, ".badge", "^live$")
         wait_for_pictures(page)
+        assert not page.is_visible(".last")
+        assert seen.said == []
+
+
+def test_the_map_has_a_legend_and_a_chosen_class_is_told(browser):
+    with live.playing() as (run, player), opened(browser, run.url) as (page, seen):
+        words = "figcaption span"
+        wait_for_text(page, words, r"^Heatmap: adaptive map, layer4, of the label; low.*high$")
+        assert not page.is_visible(".chosen")
+        colours = page.locator(".ramp").evaluate("e => getComputedStyle(e).backgroundImage")
+        found = [tuple(map(int, rgb)) for rgb in re.findall(r"(\d+), (\d+), (\d+)", colours)]
+        bar = heat_bar(len(found), 1, 128)[0, :, ::-1]
+        assert len(found) > 8
+        assert found == [tuple(rgb) for rgb in bar.tolist()]
+        player.target = "neutral"
+        wait_for_text(page, words, "of neutral, not of the label; low")
+        assert "The class neutral was chosen (--explain" in page.inner_text(".chosen")
+        player.target = ""
+        wait_for_text(page, words, "layer4, of the label; low")
+        assert not page.is_visible(".chosen")
         assert seen.said == []
 
 

@@ -80,6 +80,8 @@ def test_a_source_is_told_as_the_dashboard_tells_it():
     assert told["faces"][1]["p"] == [0.25, 0.62, 0.25]
     assert told["stages"] == [["noise", 1.5, 2.5], ["network", 7.0, 9.0]]
     assert (told["fps"], told["dropped"], told["quality"]["blur"]) == (24.5, 3, 0.0)
+    words = "adaptive map, layer4, of the label"
+    assert told["map"] == {"drawn": True, "words": words, "note": ""}
 
 
 def test_a_source_that_is_offline_has_a_cause_and_no_faces():

@@ -1,10 +1,13 @@
 """Reports in a real Chromium, opened from disk: what they show, say and ask for."""
 
+import itertools
 import re
 import time
 
+import numpy as np
 import pytest
 
+from fervid.legend import heat_bar
 from fervid.report import write_report
 from tests.browser import chromium, needs_browser, opened
 from tests.reports import CLASSES, drawn_results, label_at, observed
@@ -133,6 +136,67 @@ def test_a_tile_leads_to_its_moment(browser, two_people):
         assert told(page).startswith(where.split(" ")[0][:6])
         assert page.evaluate("view[1] - view[0]") == pytest.approx(10, abs=0.1)
         assert page.locator("#who").evaluate("e => e.selectedOptions[0].text") in where
+
+
+def test_every_picture_tells_the_two_most_probable_classes(browser, two_people):
+    results = {r.time_s: r for _, r in drawn_results(20, people=2, lasting_s=10)}
+    with opened(browser, two_people) as (page, _):
+        moments = page.evaluate("[...report.changes, ...report.doubts]")
+        tiles = page.locator(".tile")
+        assert tiles.count() == len(moments) > 10
+        for n, moment in enumerate(moments):
+            row = results[moment["time_s"]].smoothed[moment["track"] % 2]
+            first, second = (-row).argsort()[:2]
+            tile = tiles.nth(n)
+            assert tile.locator(
+                ".label"
+            ).inner_text() == f"{CLASSES[first]} {row[first]:.0%}".replace("%", " %")
+            told = tile.locator(".second").inner_text()
+            assert told == f"then {CLASSES[second]} {row[second]:.0%}".replace("%", " %")
+
+
+def ramp(page):
+    """The colours of the heatmap's legend, uint8 (128, 3), RGB."""
+    pixels = page.evaluate(
+        "[...document.querySelector('#map-colours canvas').getContext('2d')"
+        ".getImageData(0, 0, 128, 1).data]"
+    )
+    return np.reshape(pixels, (128, 4))[:, :3]
+
+
+def test_the_gallery_has_the_colours_of_the_heatmap_and_says_which_it_is(browser, two_people):
+    with opened(browser, two_people) as (page, _):
+        assert page.inner_text("#which-map") == "Heatmap: adaptive map, layer4, of the label"
+        assert page.inner_text("#which-maps") == "Heatmap: adaptive map, layer4, of the label"
+        assert re.fullmatch(r"low\s+high", page.inner_text("#map-colours"))
+        assert not page.is_visible("#chosen-map")
+        assert page.locator(".tile .which").count() == 0
+        wanted = heat_bar(128, 1, 128)[0, :, ::-1].astype(int)  # as the overlay of a video has them
+        assert np.abs(ramp(page) - wanted).max() <= 4
+        page.locator("#strength").fill("0")
+        assert (ramp(page) == 128).all()
+
+
+def test_a_chosen_class_is_told_where_its_maps_are(browser, tmp_path):
+    path = report(tmp_path, drawn_results(8, target="sad"))
+    with opened(browser, path) as (page, seen):
+        assert page.inner_text("#which-map").endswith("layer4, of sad, not of the label")
+        assert page.inner_text("#which-maps").endswith("of sad, not of the label")
+        assert "The class sad was chosen (--explain" in page.inner_text("#chosen-map")
+        assert seen.said == []
+
+
+def test_where_the_map_was_changed_each_picture_says_which_it_is(browser, tmp_path):
+    later = ((f, r) for f, r in drawn_results(16, target="happy") if r.time_s >= 8)
+    path = report(tmp_path, itertools.chain(drawn_results(8), later))
+    with opened(browser, path) as (page, _):
+        told = page.inner_text("#which-map")
+        assert "of the label (50 %)" in told
+        assert "of happy, not of the label (50 %)" in told
+        which = page.locator("#changes .tile .which").all_inner_texts()
+        assert len(which) == page.locator("#changes .tile").count()
+        assert which[0] == "adaptive map, layer4, of the label"
+        assert which[-1] == "adaptive map, layer4, of happy, not of the label"
 
 
 @pytest.mark.parametrize("what", ["no frames", "no faces", "one frame", "no pictures"])

@@ -70,6 +70,7 @@ def _said(seen: Seen, folder: Path) -> str:
     lines = [_short(line) for line in seen.said]
     text = "<br>".join(lines).replace(str(folder), "FOLDER").replace(str(ROOT), "CHECKOUT")
     text = re.sub(r"127\.0\.0\.1:\d{4,5}\b", "127.0.0.1:PORT", text)
+    text = re.sub(r"(another port, as in --serve) \d{4,5}\b", r"\1 PORT", text)
     text = re.sub(r"127-0-0-1-\d{4,5}\b", "127-0-0-1-PORT", text)
     return text.replace("<", "&lt;").replace("&lt;br>", "<br>").replace("*", "\\*")
 

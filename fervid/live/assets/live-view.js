@@ -19,11 +19,13 @@ class View {
     this.outage = element("p", { class: "outage warning", hidden: "" });
     this.canvas = element("canvas", { role: "img", "aria-label": "The annotated picture", width: 16, height: 9 });
     this.legend = element("span");
+    this.chosen = element("p", { class: "chosen warning", hidden: "" });
     this.bar = element("span");
     this.progress = element("div", { class: "progress", hidden: "" }, this.bar);
     this.list = element("div", { class: "faces", "aria-label": "Faces" });
     const full = element("button", { type: "button", class: "full", text: "full screen", title: "Full screen (f)", onclick: () => this.full() });
-    this.figure = element("figure", {}, element("div", { class: "screen" }, this.canvas, full), this.progress, element("figcaption", {}, this.legend));
+    this.last = element("span", { class: "last", hidden: "" });
+    this.figure = element("figure", {}, element("div", { class: "screen" }, this.canvas, this.last, full), this.progress, element("figcaption", {}, this.legend, this.chosen));
     this.tiles = element("div", { class: "tiles" });
     this.left = element("div", {}, this.figure);
     this.scene = element("div", { class: "scene" }, this.left, element("div", { class: "side" }, this.list, this.tiles));
@@ -71,7 +73,10 @@ class View {
     this.badge.className = `badge ${told.state.replaceAll(" ", "")}`;
     this.figure.hidden = !told.pictures;
     this.scene.classList.toggle("bare", !told.pictures);
-    this.figure.classList.toggle("stale", told.state === "offline" || told.state === "gave up");
+    const gone = told.state === "offline" || told.state === "gave up";
+    this.scene.classList.toggle("stale", gone);
+    this.last.hidden = !gone || told.time_s === undefined;
+    if (!this.last.hidden) this.last.textContent = `the last picture, ${clock(told.time_s)}`;
     if (told.classes) this.charts.classes = told.classes;
     this.tellRun(told);
     this.tellLegend(told);
@@ -113,16 +118,18 @@ class View {
 
   tellLegend(told) {
     if (!told.map) return;
-    const { cam, target, drawn } = told.map, key = JSON.stringify(told.map);
+    const { words, note, drawn } = told.map, key = JSON.stringify(told.map);
     if (this.mapKey === key) return;
     this.mapKey = key;
     if (!drawn) {
       this.legend.textContent = "no heatmap (--no-heatmap)";
       return;
     }
-    const ramp = element("span", { class: "ramp", role: "img", "aria-label": "colours of the heatmap, from little to much" });
+    const ramp = element("span", { class: "ramp", role: "img", "aria-label": "colours of the heatmap, from low to high" });
     ramp.style.background = `linear-gradient(90deg, ${this.about.heat.join(",")})`;
-    this.legend.replaceChildren(`${words(cam)} map of ${target || "each face's label"}: little`, ramp, "much");
+    this.legend.replaceChildren(`Heatmap: ${words}; `, element("span", { class: "colours" }, "low", ramp, "high"));
+    this.chosen.hidden = !note;
+    this.chosen.textContent = note;
   }
 
   tellFaces(told) {
@@ -140,7 +147,7 @@ class View {
     }
     for (const key of this.faces.keys()) if (!there.has(key)) this.faces.delete(key);
     const items = [...this.faces.entries()].filter(([key]) => there.has(key)).map(([, view]) => view.item);
-    const none = element("p", { class: "note", text: told.state === "offline" ? "Offline: no picture, no face." : "No face in this picture." });
+    const none = element("p", { class: "note", text: told.state === "offline" ? "Offline: no face now; noise, filter and faults are those of the last picture." : "No face in this picture." });
     const wanted = items.length ? items : [none];
     if (wanted.length !== this.list.children.length || wanted.some((item, n) => item !== this.list.children[n])) this.list.replaceChildren(...wanted);
   }

@@ -5,7 +5,7 @@ const byId = (id) => document.getElementById(id);
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const darkPage = matchMedia("(prefers-color-scheme: dark)");
 const percent = (share, digits = 0) => `${(share * 100).toFixed(digits)} %`;
-const words = (name) => name.replaceAll("_", " ");
+const words = (kind) => kind.replaceAll("_", "-and-"); // of noise
 const KIND_COLOURS = ["#8a948c", "#4a90d9", "#e08a2c", "#a06cc8"];
 
 function element(name, attributes = {}, ...children) {

@@ -26,7 +26,13 @@ function drawTemplate(ctx, side, named) {
   ctx.font = "12px system-ui, sans-serif";
   report.attention.template.forEach(([x0, y0, x1, y1], n) => {
     ctx.strokeRect(x0 * side, y0 * side, (x1 - x0) * side, (y1 - y0) * side);
-    if (named) ctx.fillText(report.attention.regions[n], x0 * side + 4, y0 * side + 13);
+    if (!named) return;
+    const at = [report.attention.regions[n], x0 * side + 4, y0 * side + 13];
+    ctx.save();
+    [ctx.strokeStyle, ctx.fillStyle, ctx.lineWidth, ctx.lineJoin] = [css("--panel"), css("--ink"), 3, "round"];
+    ctx.strokeText(...at); // an edge, so that it can be read on any heat
+    ctx.fillText(...at);
+    ctx.restore();
   });
 }
 
@@ -55,11 +61,13 @@ function tile(moment, note) {
   tiles.push(draw);
   const where = `${clock(moment.time_s)} · #${moment.track}`;
   const why = moment.reasons.length ? `uncertain: ${moment.reasons.join(", ")}` : "";
+  const then = moment.second ? `then ${moment.second[0]} ${percent(moment.second[1])}` : "";
+  const map = report.maps.length > 1 && moment.map !== null ? report.maps[moment.map].words : "";
   const children = [
     element("span", { class: "where", text: where }),
-    element("span", { class: "label", text: note }),
-    element("span", { text: percent(moment.confidence) }),
-    element("span", { class: "why", text: why }),
+    element("span", { class: "label", text: `${moment.label} ${percent(moment.confidence)}` }),
+    ...[["second", then], ["before", note], ["why", why], ["which", map]]
+      .filter(([, text]) => text).map(([name, text]) => element("span", { class: name, text })),
   ];
   if (face || heat) children.unshift(canvas);
   return element("button", { type: "button", class: "tile", title: "Show this moment above", onclick: () => goTo(moment) }, ...children);
@@ -75,23 +83,47 @@ function goTo(moment) {
 }
 
 function fillFaces() {
-  const note = (m) => (m.before ? `${m.before} → ${m.label}` : `${m.label} at first`);
+  const note = (m) => (m.before ? `was ${m.before}` : "at first");
   const nothing = () => element("p", { class: "note", text: "None." });
   const fill = (id, moments, say) =>
     byId(id).replaceChildren(...(moments.length ? moments.map((m) => tile(m, say(m))) : [nothing()]));
   fill("changes", report.changes, note);
-  fill("doubts", report.doubts, (m) => m.label);
+  fill("doubts", report.doubts, () => "");
   const drawn = [...report.changes, ...report.doubts];
   const hidden = report.n_changes - report.changes.length;
   const pictures = report.pictures
-    ? "Faces as the frame had them, under the heatmap that belongs to the label."
+    ? "Faces as the frame had them, under their heatmaps, with the two most probable classes and their calibrated probabilities."
     : drawn.some((m) => m.heat)
       ? "This run was asked to show no faces, so the heatmaps lie over the template alone."
       : "This report was made from the rows of a run, which hold no pictures and no heatmaps.";
   const left = hidden > 0 ? ` ${report.changes.length} of ${report.n_changes} changes are shown; those that followed soonest are left out.` : "";
   byId("about-faces").textContent = `${pictures} A click shows the moment in the charts.${left}`;
-  byId("strength-label").hidden = !drawn.some((m) => m.heat);
+  byId("map-tools").hidden = !drawn.some((m) => m.heat);
+  fillLegend();
   byId("strength").addEventListener("input", () => tiles.forEach((draw) => draw()));
+}
+
+// Which maps the run had, and what their colours mean, on grey as on a face.
+function fillLegend() {
+  const { maps } = report;
+  const named = maps.length > 1
+    ? `Heatmaps of several kinds (each picture says which): ${maps.map((m) => `${m.words} (${percent(m.n / maps.reduce((sum, one) => sum + one.n, 0))})`).join("; ")}`
+    : maps.length ? `Heatmap: ${maps[0].words}` : "";
+  for (const id of ["which-map", "which-maps"]) byId(id).textContent = named;
+  const notes = maps.map((m) => m.note).filter(Boolean);
+  byId("chosen-map").hidden = !notes.length;
+  byId("chosen-map").textContent = notes.join(" ");
+  const canvas = document.querySelector("#map-colours canvas"), ctx = canvas.getContext("2d");
+  const row = heatPicture(Float32Array.from({ length: 128 ** 2 }, (_, n) => (n % 128) / 127));
+  const draw = () => {
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = "#808080";
+    ctx.fillRect(0, 0, 128, 1);
+    ctx.globalAlpha = byId("strength").value / 100;
+    ctx.drawImage(row, 0, 0);
+  };
+  draw();
+  tiles.push(draw);
 }
 
 function fillMap() {

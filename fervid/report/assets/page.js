@@ -57,6 +57,7 @@ function fillSure() {
       return part;
     }));
     if (i % 4 === 0) column.append(element("i", { text: `${from}` }));
+    if (i + 1 === report.bins) column.append(element("i", { class: "end", text: "100" }));
     return column;
   }));
   const peak = totals.indexOf(most);
@@ -74,9 +75,9 @@ function fillSure() {
 function fillSpeed() {
   const stages = Object.entries(summary.stages_ms ?? {});
   const parts = [
-    summary.fps ? `${summary.fps} frames a second` : "",
+    summary.fps ? `${summary.fps.toFixed(1)} frames a second` : "",
     summary.elapsed_s ? `${clock(summary.elapsed_s)} for ${clock(summary.duration_s)}` : "",
-    `${summary.dropped} frames dropped`,
+    `${summary.dropped} frames dropped${summary.drops?.offline ? ` because a newer one was there, about ${summary.drops.offline} lost while the source was offline` : ""}`,
     summary.damaged ? `${summary.damaged} damaged` : "",
   ];
   byId("speed").textContent = `${parts.filter(Boolean).join(", ")}.${stages.length ? "" : " How long each stage took was not written down."}`;
