@@ -16,6 +16,7 @@ F64 = NDArray[np.float64]
 MOST_BUCKETS = 4096  # more than a screen has columns, even when a part is enlarged
 MOST_ROWS = 60_000  # buckets of all tracks: about 20 MB here, under 2 MB in the report
 MOST_TRACKS = 300
+FIRST_ROWS = 16  # that an array has room for
 FIRST_WIDTH_S = 0.02  # up to 50 frames a second keep a bucket each, for the first 82 s
 
 FILTER_NAMES = ("none", "gaussian", "median", "bilateral", "deblock")
@@ -30,7 +31,10 @@ FACE_SUMS = ("frames", "time_s", "confidence", "uncertain", *(f"why_{r}" for r i
 
 
 class Rows:
-    """Rows of numbers by bucket, each of sums and of largest values.
+    """Rows of numbers by bucket, each of sums and of largest values, in one array.
+
+    An array for each row would be thousands of small pieces of memory, which a run of hours leaves
+    scattered among what comes and goes.
 
     Args:
         sums: how many columns are sums; the others keep the largest value.
@@ -38,32 +42,44 @@ class Rows:
 
     def __init__(self, sums: int) -> None:
         self._sums = sums
-        self._rows: dict[int, F64] = {}
+        self._at: dict[int, int] = {}  # bucket -> its row in the table
+        self._table = np.zeros((0, 0))
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._at)
 
     def add(self, bucket: int, row: F64) -> bool:
         """Take a row; returns whether it opened a bucket."""
-        old = self._rows.get(bucket)
-        if old is None:
-            self._rows[bucket] = row
+        at = self._at.get(bucket)
+        if at is None:
+            self._append(bucket, row)
             return True
-        n = self._sums
+        old, n = self._table[at], self._sums
         old[:n] += row[:n]
         np.maximum(old[n:], row[n:], out=old[n:])
         return False
 
+    def _append(self, bucket: int, row: F64) -> None:
+        n = len(self._at)
+        if n == len(self._table):  # doubled, so that few rows are copied often
+            table = np.zeros((max(FIRST_ROWS, 2 * n), len(row)))
+            if n:
+                table[:n] = self._table
+            self._table = table
+        self._table[n] = row
+        self._at[bucket] = n
+
     def halve(self) -> None:
         """Make one bucket of each two."""
-        rows, self._rows = self._rows, {}
-        for bucket, row in rows.items():
-            self.add(bucket // 2, row)
+        at, table = self._at, self._table
+        self._at, self._table = {}, np.zeros_like(table)
+        for bucket, n in at.items():
+            self.add(bucket // 2, table[n])
 
     def table(self) -> F64:
         """All rows in the order of time, float64 (n, columns)."""
-        rows = [self._rows[bucket] for bucket in sorted(self._rows)]
-        return np.stack(rows) if rows else np.zeros((0, 0))
+        order = [self._at[bucket] for bucket in sorted(self._at)]
+        return self._table[order] if order else np.zeros((0, 0))
 
 
 class Timeline:

@@ -19,8 +19,11 @@ from fervid.sinks.jsonl import read_frames, read_headers
 from fervid.sinks.rows import columns, flatten, header_record, record, start_of_run
 from fervid.sinks.text import sink_error
 
-# Rows kept in memory before they are written as a row group.
+# Rows kept in memory before they are written as a row group, and as dicts before they become
+# columns: thousands of dicts leave memory scattered in a run of hours, and making columns of all
+# of them at once would hold a live source up.
 GROUP_ROWS = 4096
+PART_ROWS = 256
 METADATA_KEY = "fervid"
 _TYPES = {
     **dict.fromkeys(("schema", "dropped"), pa.int32()),
@@ -116,6 +119,7 @@ class ParquetTable:
     def __init__(self, path: Path, classes: Sequence[str]) -> None:
         self._path = path
         self._rows: list[dict[str, Any]] = []
+        self._parts: list[Any] = []
         self._headers: list[Mapping[str, Any]] = []
         self._lock = threading.RLock()
         self._failure: str | None = None
@@ -150,8 +154,16 @@ class ParquetTable:
             if self._failure is not None:
                 raise SinkError(self._failure, str(self._path))
             self._rows += rows
-            if len(self._rows) >= GROUP_ROWS:
-                self._flush()
+            if len(self._rows) < PART_ROWS:
+                return
+            try:
+                self._pack()
+                if sum(part.num_rows for part in self._parts) >= GROUP_ROWS:
+                    self._flush()
+            except (OSError, pa.ArrowException) as error:
+                failure = sink_error(self._path, error)
+                self._failure = str(failure)
+                raise failure from error
 
     def close(self) -> None:
         """Complete the file; closing twice is harmless.
@@ -163,8 +175,8 @@ class ParquetTable:
             if self._file is None:
                 return
             try:
-                if self._rows:
-                    self._flush()
+                self._pack()
+                self._flush()
                 about = json.dumps(merged_header(self._headers))
                 self._writer.add_key_value_metadata({METADATA_KEY: about})
                 self._writer.close()
@@ -174,14 +186,17 @@ class ParquetTable:
             finally:
                 self._release()
 
-    def _flush(self) -> None:
+    def _pack(self) -> None:
+        """Make columns of the rows that have come."""
         rows, self._rows = self._rows, []
-        try:
-            self._writer.write_table(as_arrow(rows, self._schema))
-        except (OSError, pa.ArrowException) as error:
-            failure = sink_error(self._path, error)
-            self._failure = str(failure)
-            raise failure from error
+        if rows:
+            self._parts.append(as_arrow(rows, self._schema))
+
+    def _flush(self) -> None:
+        """Write a row group of all columns so far."""
+        parts, self._parts = self._parts, []
+        if parts:
+            self._writer.write_table(pa.concat_tables(parts).combine_chunks())
 
     def _release(self) -> None:
         """Let go of the file, whatever state it is in."""

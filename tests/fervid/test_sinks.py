@@ -222,6 +222,7 @@ def test_parquet_has_typed_columns_and_the_header(tmp_path):
 
 def test_parquet_is_written_in_groups(tmp_path, monkeypatch):
     monkeypatch.setattr("fervid.sinks.parquet.GROUP_ROWS", 8)
+    monkeypatch.setattr("fervid.sinks.parquet.PART_ROWS", 4)
     path = tmp_path / "faces.parquet"
     sink = ParquetSink(path, header())
     for n in range(3):
