@@ -10,6 +10,7 @@ from fervid.dashboard import Display, open_display
 from fervid.errors import DisplayError, FervidError, ReaderGone
 from fervid.failures import Failures
 from fervid.lane import Lane, snapshots
+from fervid.memory import MemoryKeeper
 from fervid.outputs import Target
 from fervid.passage import Seeker
 from fervid.session import Session
@@ -48,6 +49,7 @@ def run_group(session: Session, targets: Sequence[Target], failures: Failures) -
             return False
         with _display(session) as display:
             opened = tuple(lanes)  # those that have ended are shown too
+            memory = MemoryKeeper()
             while lanes:
                 shown = tuple(lanes)
                 _wait(shown, news)
@@ -55,6 +57,7 @@ def run_group(session: Session, targets: Sequence[Target], failures: Failures) -
                 display.update(partial(snapshots, opened))
                 if session.page is not None:
                     session.page.update((lane.info, lane.snapshot) for lane in shown)
+                memory.update()
                 if any(lane.quit for lane in shown):
                     return True
     return False

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
-
 from fervid.history import History
 from fervid.link import LinkEvent
+from fervid.memory import process_memory_mb
 from fervid.records import FaceView, FrameResult, Noise, Snapshot, SourceInfo
 
 WINDOW_S = 5.0  # over which the frame rate is taken
@@ -21,11 +20,6 @@ WINDOW_FRAMES = 240  # over which latencies are shown
 MAX_TRACKS = 1000  # of which the summary keeps details
 PERCENTILES = (50, 95, 99)  # of each stage's time, in the summary
 BIN = math.log(1.02)  # the summary's latencies are right within 1 %
-
-
-def process_memory_mb() -> float:
-    """Resident memory of this process, in MB (10^6 bytes)."""
-    return float(psutil.Process().memory_info().rss) / 1e6
 
 
 class Rate:

@@ -23,6 +23,7 @@ LAYERS = {
         "probe",
         "lock",
         "nearest",
+        "memory",
         "progress",
     ),
     1: ("link", "records", "config", "card", "onnx_file"),

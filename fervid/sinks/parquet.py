@@ -197,6 +197,8 @@ class ParquetTable:
         parts, self._parts = self._parts, []
         if parts:
             self._writer.write_table(pa.concat_tables(parts).combine_chunks())
+            del parts
+            pa.default_memory_pool().release_unused()
 
     def _release(self) -> None:
         """Let go of the file, whatever state it is in."""

@@ -1,0 +1,49 @@
+"""Memory of this process: how much it is, and returning what is not needed."""
+
+import ctypes
+import time
+from collections.abc import Callable
+
+import psutil  # type: ignore[import-untyped]
+
+TRIM_S = 60.0
+
+
+def process_memory_mb() -> float:
+    """Resident memory of this process, in MB (10^6 bytes)."""
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
+def malloc_trim() -> Callable[[int], int] | None:
+    """The function of this name, which gives free pages back; None where it is not glibc's."""
+    try:
+        return getattr(ctypes.CDLL(None), "malloc_trim", None)
+    except (OSError, TypeError):  # Windows
+        return None
+
+
+class MemoryKeeper:
+    """Gives memory that is free back to the system, once a minute.
+
+    A run of hours has a dozen threads that take pictures of many sizes and let them go. glibc keeps
+    the holes that they leave, for each thread its own, and they become more (docs/decisions.md,
+    "Memory"). Other libraries than glibc are left alone.
+
+    Args:
+        clock: seconds.
+        trim: takes 0, the bytes to be kept beyond need, and gives the rest back.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        trim: Callable[[int], int] | None = None,
+    ) -> None:
+        self._clock, self._trim = clock, trim or malloc_trim()
+        self._next_s = clock() + TRIM_S
+
+    def update(self) -> None:
+        """Give back what is free, if it is time; takes some milliseconds then."""
+        if self._trim is not None and self._clock() >= self._next_s:
+            self._trim(0)
+            self._next_s = self._clock() + TRIM_S

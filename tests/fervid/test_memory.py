@@ -1,0 +1,39 @@
+"""Memory of this process, and what it gives back."""
+
+import numpy as np
+import pytest
+
+from fervid.memory import TRIM_S, MemoryKeeper, malloc_trim, process_memory_mb
+
+
+def test_memory_is_that_of_this_process():
+    assert 5 < process_memory_mb() < 1e5
+
+
+def test_memory_is_given_back_once_a_minute():
+    now, trimmed = [100.0], []
+    keeper = MemoryKeeper(lambda: now[0], trimmed.append)
+    for now[0] in np.arange(100, 100 + 2.5 * TRIM_S):
+        keeper.update()
+    assert trimmed == [0, 0]
+
+
+@pytest.mark.skipif(malloc_trim() is None, reason="the C library is not glibc")
+def test_holes_between_pieces_in_use_are_given_back():
+    pieces = [bytearray(60_000) for _ in range(1000)]
+    del pieces[::2]  # of what is left every piece has a hole beside it
+    before = process_memory_mb()
+    now = [0.0]
+    keeper = MemoryKeeper(lambda: now[0])
+    now[0] = TRIM_S
+    keeper.update()
+    assert before - process_memory_mb() > 15
+    assert len(pieces) == 500
+
+
+def test_another_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr("fervid.memory.malloc_trim", lambda: None)
+    now = [0.0]
+    keeper = MemoryKeeper(lambda: now[0])
+    now[0] = TRIM_S
+    keeper.update()  # there is nothing to call, and nothing is called
