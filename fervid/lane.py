@@ -83,6 +83,7 @@ class Lane:
             self._writer = parts.enter_context(
                 Writer(write, news, limit, live=self.info.live, tell=tell)
             )
+            parts.callback(self._note_events)  # what came last, before the outputs end
             self._parts = parts.pop_all()
         self._ahead = 1 if self.info.live or self._viewer.wants_pixels else ahead
         self._idle_since = time.perf_counter()
@@ -110,7 +111,6 @@ class Lane:
         if self._closed:
             return
         self._closed, self._failed = True, error is not None
-        self._note_events()
         try:
             trace = error.__traceback__ if error else None
             self._parts.__exit__(type(error) if error else None, error, trace)

@@ -59,6 +59,10 @@ def http_server(
 
         do_POST = do_GET  # noqa: N815 - the library's name
 
+        def end_headers(self):
+            self.send_header("Connection", "close")  # or FFmpeg asks again where nobody listens
+            super().end_headers()
+
         def log_message(self, *args):
             pass
 
@@ -104,6 +108,17 @@ def files(folder: Path, *, ranges: bool = True) -> Answer:
         return None
 
     return answer
+
+
+@contextlib.contextmanager
+def served(*paths: Path) -> Iterator[list[str]]:
+    """Files of one folder by HTTP: recordings that are analysed at once, as streams are.
+
+    Yields:
+        Their addresses.
+    """
+    with http_server(files(paths[0].parent)) as host:
+        yield [f"http://{host}/{path.name}" for path in paths]
 
 
 def status(code: int) -> Answer:

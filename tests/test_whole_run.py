@@ -16,6 +16,7 @@ import pytest
 
 from fervid.card import CARD_KEY
 from fervid.cli import main
+from tests import servers
 from tests.clips import clip, cut
 from tests.places import DATA, DEFAULT_MODEL, ROOT, SAMPLE, needs_data
 
@@ -43,11 +44,11 @@ def test_every_output_is_there(results):
 
 
 def test_sources_that_cannot_wait_are_analysed_at_once(short, tmp_path, capsys):
-    """A URL of a file stands in for a stream; one that fails leaves the other to its end."""
-    other = clip(tmp_path / "other.mp4", frames=3)
-    gone = (tmp_path / "gone.mp4").as_uri()
+    """One that fails leaves the other to its end."""
+    other, gone = clip(short.parent / "other.mp4", frames=3), short.parent / "gone.mp4"
     out = tmp_path / "out"
-    assert main([short.as_uri(), gone, other.as_uri(), "-o", str(out), "-q"]) == 1
+    with servers.served(short, gone, other) as addresses:
+        assert main([*addresses, "-o", str(out), "-q"]) == 1
     assert "1 of 3 sources failed; the others are done." in capsys.readouterr().err
     summaries = [json.loads(p.read_text()) for p in sorted(out.rglob("summary.json"))]
     assert sorted(s["frames"] for s in summaries) == [3, 26]

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests import servers
 from tests.clips import clip, picture
 from tests.places import ROOT, SAMPLE
 from tests.screens import WAIT_S, needs_screen, screen, wait_for
@@ -178,10 +179,12 @@ def test_quitting_leaves_the_other_sources_out(display, film, tmp_path):
 
 @needs_screen
 def test_a_source_that_is_paused_holds_no_other_up(display, film, tmp_path):
-    """URLs of files stand in for streams, which are analysed at once."""
-    other = clip(tmp_path / "other.mp4", pictures=[picture(0)] * 60)
+    other = clip(film.parent / "other.mp4", pictures=[picture(0)] * 60)
     out = tmp_path / "out"
-    with started(display, film.as_uri(), other.as_uri(), "--window", "-o", out) as run:
+    with (
+        servers.served(film, other) as addresses,
+        started(display, *addresses, "--window", "-o", out) as run,
+    ):
         display.window("other")
         playing(display)
         display.press("space")

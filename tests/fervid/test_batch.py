@@ -13,7 +13,7 @@ from fervid.batch import Network, infer
 from fervid.controls import View
 from fervid.errors import ModelLoadError
 from fervid.faces import FaceDetector
-from tests import clips
+from tests import clips, servers
 from tests.backends import FakeBackend, Sparing
 from tests.places import DEFAULT_MODEL
 
@@ -118,9 +118,9 @@ class Kept:
 
 
 def test_sources_at_once_share_calls_and_find_what_each_finds_alone(pair):
-    """URLs of files stand in for streams, which are analysed at once."""
     backend, together, alone = FakeBackend(), Kept(), Kept()
-    fervid.analyse(*(path.as_uri() for path in pair), sinks=[together], backend=backend)
+    with servers.served(*pair) as addresses:
+        fervid.analyse(*addresses, sinks=[together], backend=backend)
     fervid.analyse(*pair, sinks=[alone], backend=FakeBackend())
     sizes = [len(images) for images, _, _ in backend.seen]
     assert sum(sizes) == 12
@@ -162,7 +162,10 @@ def test_a_network_that_fails_fails_every_source_that_waits_for_it(pair):
         def run(self, images, eta, target):
             raise ModelLoadError("The model was closed.")
 
-    with pytest.raises(fervid.FervidError, match="2 of 2 sources failed"):
-        fervid.analyse(*(path.as_uri() for path in pair), backend=Gone())
+    with (
+        servers.served(*pair) as addresses,
+        pytest.raises(fervid.FervidError, match="2 of 2 sources failed"),
+    ):
+        fervid.analyse(*addresses, backend=Gone())
     with pytest.raises(ModelLoadError, match="was closed"):
         fervid.analyse(pair[0], backend=Gone())

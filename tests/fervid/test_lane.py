@@ -10,7 +10,7 @@ import pytest
 from skimage.data import astronaut
 
 import fervid
-from tests import clips
+from tests import clips, servers
 from tests.backends import FakeBackend
 from tests.fakes import FakeCapture
 
@@ -149,7 +149,8 @@ def test_a_recording_alone_is_prepared_while_the_network_runs(tmp_path, monkeypa
         for name in "ab"[:sources]
     ]
     backend = Patient()
-    fervid.analyse(*(name.as_uri() for name in names), backend=backend)
+    with servers.served(*names) as addresses:
+        fervid.analyse(*addresses, backend=backend)
     begun = sum(len(images) for images, _, _ in backend.seen[:3])
     assert backend.met - begun in ((2,) if sources == 1 else (0, 1))
     assert sum(len(images) for images, _, _ in backend.seen) == 6 * sources
