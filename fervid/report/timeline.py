@@ -72,7 +72,7 @@ class Rows:
     def halve(self) -> None:
         """Make one bucket of each two."""
         at, table = self._at, self._table
-        self._at, self._table = {}, np.zeros_like(table)
+        self._at, self._table = {}, np.zeros((0, 0))  # as large as half of the rows need
         for bucket, n in at.items():
             self.add(bucket // 2, table[n])
 
