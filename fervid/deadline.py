@@ -40,7 +40,10 @@ def call_in_time(call: Callable[[], T], limit_s: float, discard: Callable[[T], N
         raise
     if future.cancel():
         raise TimeoutError
-    return future.result()
+    try:
+        return future.result()
+    finally:
+        del future  # see `_run`
 
 
 def call_unless_stopped(
@@ -62,23 +65,36 @@ def call_unless_stopped(
     ).start()
     try:
         while not (future.done() or stop.done()):
-            either: tuple[Future[Any], ...] = (future, stop)
-            wait(either, WAIT_S, FIRST_COMPLETED)
+            _wait_for_one(future, stop)
     except BaseException:
         _give_up(future, discard)
         raise
     if stop.done():
         _give_up(future, discard)
         return None
-    return future.result()
+    try:
+        return future.result()
+    finally:
+        del future  # see `_run`
+
+
+def _wait_for_one(*futures: "Future[Any]") -> None:
+    wait(futures, WAIT_S, FIRST_COMPLETED)
 
 
 def _run(call: Callable[[], T], future: "Future[T]", discard: Callable[[T], None]) -> None:
+    """Call, and hand over what comes of it.
+
+    An error's trace leads to this frame and to the caller's. Where these kept the future, which
+    keeps the error, all three would stay, with every frame on the way and what is in it, until
+    Python looks for such circles: in a long run, perhaps never.
+    """
     try:
         result = call()
     except BaseException as error:  # noqa: BLE001 - raised again in the caller
         if not future.cancelled():
             _hand_over(future.set_exception, error)
+        del future
         return
     if not _hand_over(future.set_result, result):
         discard(result)

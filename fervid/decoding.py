@@ -81,7 +81,10 @@ class Decoder:
             else:
                 return
             yield from self._decode(None)
-            raise failure from cause
+            try:
+                raise failure from cause
+            finally:  # or the error's trace and this frame would keep each other, and all buffers
+                del failure, cause
 
     def _packets(self) -> "Iterator[Packet[VideoStream]]":
         if not self._remote:

@@ -20,6 +20,7 @@ QUARTER_TURNS = (
     (False, True, True),
     (True, True, False),
 )
+TINY = 16
 # Pixels flatter or taller than this are a slip of the file, not a shape.
 FLATTEST = 4
 # Pixels this near to square are left alone: enlarging by a few pixels would only blur.
@@ -49,6 +50,9 @@ def orientation(picture: "VideoFrame") -> Turn:
     PyAV 18 cannot list side data of kinds that it has no name for (a JPEG's EXIF): then the
     angle alone is known, and a mirroring is not undone.
     """
+    # Side data and their picture keep each other, and a decoder's buffers with them, until Python
+    # looks for such circles; so it is a tiny copy that is asked.
+    picture = picture.reformat(TINY, TINY)
     try:
         data = picture.side_data.get("DISPLAYMATRIX")
     except ValueError:
