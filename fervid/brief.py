@@ -19,7 +19,6 @@ RARE_OPTIONS = frozenset(
         "--filter-set",
         "--chunk",
         "--heatmap-smooth-s",
-        "--rerun",
     ]
 )
 

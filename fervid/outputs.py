@@ -30,7 +30,7 @@ FOLDERS: dict[str, Callable[[Path], Iterator[Path]]] = {  # of pictures, and wha
 IN_FOLDER = (VIDEO, JOURNAL, TABLE, SUMMARY, SUBTITLES, REPORT)
 SHARED = ("jsonl", "csv", "parquet")  # files that rows of several sources may go to
 EVENTS = "events"  # the sink whose file `watch.hub` writes to
-SINGLE = ("video", "srt", "rerun")  # files that hold one source
+SINGLE = ("video", "srt")  # files that hold one source
 
 _log = logging.getLogger(__name__)
 

@@ -43,18 +43,6 @@ def test_a_file_in_an_archive_opens_no_internet_socket(tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_a_rerun_recording_opens_no_internet_socket(tmp_path):
-    pytest.importorskip("rerun")
-    source, out = clip(tmp_path / "x.mp4", frames=12), tmp_path / "x.rrd"
-    code = (
-        "import time\nfrom fervid.cli import main\n"
-        f"assert main([{str(source)!r}, '--rerun', {str(out)!r}, '--quiet']) == 0\ntime.sleep(5)"
-    )
-    assert [line for line in calls(tmp_path, "-c", code) if "AF_INET" in line] == []
-    assert out.stat().st_size > 1000
-
-
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_metrics_open_one_socket_which_is_bound_to_loopback(tmp_path):
     source, log = clip(tmp_path / "x.mp4", frames=12), tmp_path / "calls.txt"
     code = (

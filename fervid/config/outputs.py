@@ -18,7 +18,6 @@ SINGLE_FILES = {
     "csv": ".csv",
     "parquet": ".parquet",
     "srt": ".srt",
-    "rerun": ".rrd",
 }
 OTHER_VIDEOS = (".avi", ".mkv", ".mov", ".webm", ".mpg", ".gif")
 
@@ -52,7 +51,6 @@ class OutputConfig(Section):
         csv: Table file, one row a face; - writes it to standard output.
         parquet: Table file for pandas, R and the like, one row a face.
         srt: Subtitle file (SubRip) of one source: a label a line, largest face first.
-        rerun: Recording of one source for the Rerun viewer: pictures, boxes, probabilities.
         subtitles: Write subtitles into each source's folder, as faces.srt (needs --out).
         save_crops: Write face crops as the network saw them into each source's folder, at each
             new label of a face and once a second (needs --out).
@@ -71,7 +69,6 @@ class OutputConfig(Section):
     csv: Path | None = None
     parquet: Path | None = None
     srt: Path | None = None
-    rerun: Path | None = None
     subtitles: bool = False
     save_crops: bool = False
     stills: bool = False
@@ -83,7 +80,7 @@ class OutputConfig(Section):
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)  # a slotted dataclass has no zero-argument super()
-        for key in ("out", "video", "parquet", "srt", "rerun"):
+        for key in ("out", "video", "parquet", "srt"):
             if getattr(self, key) == STDOUT:
                 raise ConfigError(
                     f"--{key} cannot be written to standard output; --jsonl and --csv can.",
@@ -119,13 +116,13 @@ class OutputConfig(Section):
             raise ConfigError(
                 "--resume goes on and --overwrite begins again; drop one of them.", "resume"
             )
-        for key in ("video", "rerun", "save_crops", "stills"):
+        for key in ("video", "save_crops", "stills"):
             if getattr(self, key) and not self.images:
                 raise ConfigError(
                     f"{_option(key)} shows faces and --no-images forbids that; drop one of them.",
                     key,
                 )
-        for key in ("rerun", "save_crops", "stills"):
+        for key in ("save_crops", "stills"):
             if getattr(self, key) and self.anonymize != "none":
                 raise ConfigError(
                     f"{_option(key)} writes faces and --anonymize hides them; drop one of them.",

@@ -100,7 +100,6 @@ SINKS: dict[str, str] = {
     "csv": "fervid.sinks.rows:CsvSink",
     "parquet": "fervid.sinks.parquet:ParquetSink",
     "srt": "fervid.sinks.srt:SrtSink",
-    "rerun": "fervid.sinks.rerun:RerunSink",
     "events": "fervid.watch.events:EventsSink",
     "crops": "fervid.sinks.crops:CropsSink",
     "stills": "fervid.sinks.stills:StillsSink",

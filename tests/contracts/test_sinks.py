@@ -29,8 +29,6 @@ SINKS["sample"] = ChangeLog
 @pytest.fixture(params=SINKS)
 def opened(request, tmp_path):
     """A sink and the place where it writes."""
-    if request.param == "rerun":
-        pytest.importorskip("rerun")  # the extra `rerun`
     path = tmp_path / "output"
     sink = SINKS[request.param](path)
     yield sink, path

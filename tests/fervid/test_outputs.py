@@ -86,7 +86,7 @@ def test_shared_outputs_take_several_sources_and_single_ones_do_not(tmp_path):
     wanted = (("jsonl", None), ("csv", tmp_path / "csv"), ("parquet", tmp_path / "parquet"))
     assert a.shared == b.shared == wanted
     assert a.sinks == ()
-    for kind in ("video", "srt", "rerun"):
+    for kind in ("video", "srt"):
         with pytest.raises(ConfigError, match=f"--{kind} takes one source, not 2; use --out DIR"):
             output(tmp_path, "a.mp4", "b.mp4", **{kind: tmp_path / "x"})
 

@@ -137,17 +137,6 @@ MODELS = (
         apart=True,
         environment={"PYTHONPATH": "blocked"},
     ),
-    Mistake(
-        "rerun-missing",
-        "a recording for Rerun, where its library is not installed",
-        "fervid clip.mp4 --rerun a.rrd --model tiny.onnx",
-        1,
-        r"^--rerun needs rerun-sdk, which is not installed; pip install 'fervid\[rerun\]'\.$",
-        (*CLIP, "tiny.onnx"),
-        lambda folder: _block(folder, "rerun"),
-        apart=True,
-        environment={"PYTHONPATH": "blocked"},
-    ),
 )
 
 

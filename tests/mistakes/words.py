@@ -331,18 +331,6 @@ PAIRS = (
         r"^--video shows faces and --no-images forbids that; drop one",
     ),
     option(
-        "rerun-no-images",
-        "a recording for Rerun that may show nobody",
-        "--rerun a.rrd --no-images",
-        r"^--rerun shows faces and --no-images forbids that; drop one",
-    ),
-    option(
-        "rerun-suffix",
-        "a recording for Rerun by the name of a video",
-        "--rerun a.mp4",
-        r"^--rerun writes a \.rrd file, and a\.mp4 promises another kind; name it a\.rrd\.$",
-    ),
-    option(
         "crops-no-images",
         "crops and no pictures",
         "-o r --save-crops --no-images",
