@@ -6,9 +6,9 @@ dark terminals; nothing is said by colour alone, so it may be missing.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeVar
 
+import numpy as np
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
@@ -53,10 +53,11 @@ class Glyphs:
         if length < 1 or not values:
             return ""
         length, scale = min(length, most), (len(self.sparks) - 1) / full
-        kept, sparks, last = values[-most:], self.sparks, len(self.sparks) - 1
-        starts = [-(-column * most // length) for column in range(length + 1)]
-        parts = (kept[a:b] for a, b in pairwise(starts) if a < len(kept))
-        return "".join([sparks[min(int(max(part) * scale + 0.5), last)] for part in parts])
+        kept = np.array(values[-most:], np.float64)
+        starts = -(-np.arange(length) * most // length)
+        highest = np.maximum.reduceat(kept, starts[starts < len(kept)])
+        places = np.minimum(highest * scale + 0.5, len(self.sparks) - 1).astype(np.int64)
+        return "".join([self.sparks[place] for place in places.tolist()])
 
 
 UNICODE = Glyphs("█░", " ▁▂▃▄▅▆▇█", "╭╮╰╯─│", "ellipsis")
