@@ -24,6 +24,7 @@ from fervid.crops import crop_boxes
 from fervid.explain import HeatmapStream, MapBudget, ProbabilityStream, aligned
 from fervid.faces import FaceDetector
 from fervid.frames import Footage, open_frames
+from fervid.interrupt import held_interrupt
 from fervid.labels import calibrate, doubts
 from fervid.noise import NoiseMeter
 from fervid.records import CAM_NAMES, F32, Faces, Frame, FrameResult, ModelOutput, Noise, Timings
@@ -111,8 +112,9 @@ class Pipeline:
     def close(self) -> None:
         """Close what the pipeline opened itself; closing twice is harmless."""
         self._closed = True
-        wait([self._seeking] if self._seeking else [])  # a detector in use would crash
-        self._opened.close()
+        with held_interrupt():  # a second Ctrl-C must not leave a detector open
+            wait([self._seeking] if self._seeking else [])  # one in use would crash
+            self._opened.close()
 
     def run(self, source: Footage) -> Generator[FrameResult, None, None]:
         """Analyse a source from its start, frame after frame.
