@@ -112,8 +112,9 @@ def _close_detector(detector: Any) -> None:
 
 
 def _close_detectors(models: dict[ModelName, Any]) -> None:
-    for detector in models.values():
-        _close_detector(detector)
+    with held_interrupt():  # one in between would leave a detector that nobody closes
+        for detector in models.values():
+            _close_detector(detector)
 
 
 class FaceDetector:
