@@ -17,6 +17,7 @@ from fervid.filters import FilterName
 from fervid.records import CAM_NAMES, F32, Faces, Frame, ModelOutput, Noise
 
 Answer = Future[ModelOutput]
+BeginSearch = Callable[[Callable[[], Faces]], Future[Faces]]  # seeks faces, here or in a thread
 
 
 class Stopwatch:
@@ -87,8 +88,8 @@ class Prepared:
     maps: bool = True
 
 
-def at_once(seek: Callable[[], Faces]) -> Future[Faces]:
-    """Seek faces here and now."""
+def sought_here(seek: Callable[[], Faces]) -> Future[Faces]:
+    """Seek faces here and now, as a `BeginSearch` that has no thread."""
     found: Future[Faces] = Future()
     found.set_result(seek())
     return found

@@ -39,8 +39,8 @@ class Lane:
         session: what it shares with the others.
         target: the source and its outputs.
         seeker: seeks the faces.
-        ahead: frames of a recording that may be under way through the network; of a live source,
-            or with a window, it is one.
+        ahead: frames of a recording that may be on the way at once; of a live source, or with a
+            window, it is one.
         news: notified when a frame is ready or written, the source has ended, or a key was pressed.
 
     Raises:

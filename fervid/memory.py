@@ -27,7 +27,7 @@ class MemoryKeeper:
 
     A run of hours has a dozen threads that take pictures of many sizes and let them go. glibc keeps
     the holes that they leave, for each thread its own, and they become more (docs/decisions.md,
-    "Memory"). Other libraries than glibc are left alone.
+    "What survives"). Other libraries than glibc are left alone.
 
     Args:
         clock: seconds.

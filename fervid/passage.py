@@ -11,12 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Condition
 from typing import Self
 
-from fervid.batch import Answer, Prepared, Sought
+from fervid.batch import Answer, BeginSearch, Prepared, Sought
 from fervid.controls import View
 from fervid.pipeline import Pipeline
 from fervid.records import Faces, Frame, FrameResult
-
-Begin = Callable[[Callable[[], Faces]], Future[Faces]]
 
 
 class Seeker:
@@ -55,7 +53,7 @@ class Passage:
         begin: begins the search for faces in a frame.
     """
 
-    def __init__(self, pipeline: Pipeline, begin: Begin) -> None:
+    def __init__(self, pipeline: Pipeline, begin: BeginSearch) -> None:
         self._pipeline, self._begin = pipeline, begin
         self._sought: deque[tuple[Sought, float]] = deque()
         self._asked: deque[tuple[Prepared, float, Answer]] = deque()

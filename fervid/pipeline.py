@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 
 from fervid.backends import Backend, open_backend
-from fervid.batch import Prepared, Sought, Stopwatch, at_once, infer
+from fervid.batch import BeginSearch, Prepared, Sought, Stopwatch, infer, sought_here
 from fervid.config import RunConfig
 from fervid.controls import View
 from fervid.cropper import Cropper
@@ -169,7 +169,7 @@ class Pipeline:
         frame: Frame,
         dropped: int = 0,
         view: View | None = None,
-        begin: Callable[[Callable[[], Faces]], Future[Faces]] = at_once,
+        begin: BeginSearch = sought_here,
     ) -> Sought:
         """The first part of `process`: noise; and the search for faces is begun.
 

@@ -51,8 +51,8 @@ def orientation(picture: "VideoFrame") -> Turn:
     angle alone is known, and a mirroring is not undone.
     """
     # Side data and their picture keep each other, and a decoder's buffers with them, until Python
-    # looks for such circles; so it is a tiny copy that is asked.
-    picture = picture.reformat(TINY, TINY)
+    # looks for such circles; so it is a tiny copy that is asked, grey, which every format becomes.
+    picture = picture.reformat(TINY, TINY, "gray")
     try:
         data = picture.side_data.get("DISPLAYMATRIX")
     except ValueError:
