@@ -22,14 +22,15 @@ from tests.backends import FakeBackend
 
 
 class Interrupting(FakeBackend):
-    """Ctrl-C is pressed in the middle of its n-th picture; from then on it works."""
+    """Ctrl-C is pressed in the call that has its n-th picture; from then on it works."""
 
     def __init__(self, after):
         super().__init__()
         self._after = after
 
     def run(self, images, eta, target):
-        if len(self.seen) == self._after:
+        begun = sum(len(batch) for batch, _, _ in self.seen) + len(images)
+        if 0 <= self._after < begun:
             self._after = -1
             raise KeyboardInterrupt
         return super().run(images, eta, target)
