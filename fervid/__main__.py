@@ -14,6 +14,9 @@ def entry() -> int:
     """Run fervid; an interrupt while its parts are loaded or after the end is no traceback."""
     code = 130
     try:
+        from fervid.memory import share_heap
+
+        share_heap()
         from fervid.cli import interrupted, main
 
         try:

@@ -1,12 +1,14 @@
-"""Memory of this process: how much it is, and returning what is not needed."""
+"""Memory of this process: how much it is, one heap for it, and returning what is not needed."""
 
 import ctypes
+import os
 import time
 from collections.abc import Callable
 
 import psutil  # type: ignore[import-untyped]
 
 TRIM_S = 60.0
+M_ARENA_MAX = -8  # of <malloc.h>
 
 
 def process_memory_mb() -> float:
@@ -16,8 +18,24 @@ def process_memory_mb() -> float:
 
 def malloc_trim() -> Callable[[int], int] | None:
     """The function of this name, which gives free pages back; None where it is not glibc's."""
+    return _of_glibc("malloc_trim")
+
+
+def share_heap() -> bool:
+    """Have all threads share one heap, if nobody has set MALLOC_ARENA_MAX; returns whether they do.
+
+    glibc makes a heap for each of a dozen threads, and each keeps holes of its own. It is for the
+    process of a program, before its threads begin; only heaps made later are shared.
+    """
+    mallopt = _of_glibc("mallopt") if _of_glibc("malloc_trim") else None
+    if mallopt is None or "MALLOC_ARENA_MAX" in os.environ:
+        return False
+    return bool(mallopt(M_ARENA_MAX, 1))
+
+
+def _of_glibc(name: str) -> Callable[..., int] | None:
     try:
-        return getattr(ctypes.CDLL(None), "malloc_trim", None)
+        return getattr(ctypes.CDLL(None), name, None)
     except (OSError, TypeError):  # Windows
         return None
 
