@@ -18,6 +18,7 @@ from typing import Any
 from fervid.config import RunConfig
 from fervid.errors import FervidError
 from fervid.interrupt import held_interrupt
+from fervid.memory import share_heap
 from fervid.outputs import Target
 
 READY, STOP = "ready", "stop"
@@ -68,6 +69,7 @@ def serve(pipe: "Connection[Any, Any]", config: RunConfig, threads: int, level: 
         threads: of the network, unless `config` says how many.
         level: of the log, which the run's process shows.
     """
+    share_heap()
     line = Line(pipe)
 
     def obey(number: int, _: object) -> None:
