@@ -10,13 +10,13 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fervid.config import STDIN, without_credentials
+from fervid.config import without_credentials
 from fervid.cut_off import MP4_BOXES
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.nearest import or_else
 from fervid.noise_sample import MIN_SIDE
 from fervid.picture_size import MOST_PIXELS
-from fervid.pipe import standard_input
+from fervid.pipe import Readable
 from fervid.records import SourceInfo
 from fervid.refusals import is_silence, reason
 from fervid.zeros import WrittenFile, is_bare
@@ -60,26 +60,27 @@ INSTEAD = {
 }
 
 
-def open_container(uri: str, shown: str) -> "InputContainer":
+def open_container(uri: str, shown: str, pipe: Readable | None = None) -> "InputContainer":
     """Open a file; for streams there is streams.open_stream.
 
     Args:
         uri: a file name.
         shown: the same for messages.
+        pipe: standard input, where that is read instead.
 
     Raises:
         SourceOpenError: it is missing, empty, cut off or no video.
     """
     import av
 
-    piped = uri == STDIN
+    piped = pipe is not None
     if not piped:
         check_file(uri)
     limit_s = None if piped else LONGEST_OPEN_S  # a pipe may wait for a camera
     options = {"max_pixels": str(MOST_PIXELS), "protocol_whitelist": LOCAL}
     file: Any = None
     try:
-        file = _opened(uri)
+        file = pipe or _opened(uri)
         container: InputContainer = av.open(
             file, "r", options=options, timeout=(limit_s, None), **tolerance()
         )
@@ -97,12 +98,10 @@ def open_container(uri: str, shown: str) -> "InputContainer":
 
 
 def _opened(uri: str) -> Any:
-    """What PyAV reads: standard input, a file object or a name.
+    """What PyAV reads: a file object or a name.
 
     "file:" keeps FFmpeg from taking a colon in a file's name for a protocol.
     """
-    if uri == STDIN:
-        return standard_input()
     return WrittenFile(Path(uri)) if is_bare(uri) else f"file:{uri}"
 
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from fervid.config import STDIN
 from fervid.errors import SourceReadError
 
 MP4_BOXES = (b"ftyp", b"mdat", b"wide", b"free", b"moov")
@@ -14,6 +15,7 @@ EBML_HEADER, MATROSKA_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 # MPEG program streams are packs of packets, and a packet is 64 KiB at most: no packet that starts
 # in the first half of the tail reaches the end, so that two in a row must be right.
 PROGRAM_PACK, PROGRAM_PART, PROGRAM_TAIL = b"\x00\x00\x01\xba", rb"\x00\x00\x01[\xba-\xef]", 1 << 18
+HEAD_BYTES = 16  # of a part, which tell its size
 MOST_PARTS = 200_000  # a camera's file of a day in fragments of a second has half of them
 # What a file may lack of the length it states, as headers round it, and count a frame too many.
 SHORT_S, SHORT_FRAMES = 0.2, 3
@@ -38,13 +40,62 @@ def check_whole(
     Raises:
         SourceReadError: the file was cut off.
     """
-    short = promised_s - end_s > max(SHORT_S, float(SHORT_FRAMES / rate))
-    if not (short or estimated) or not is_cut_off(path):
+    if not (estimated or _is_short(end_s, promised_s, rate)) or not is_cut_off(path):
         return
     how = f"promises {promised_s:.1f} s and ends after {end_s:.1f} s"
     if estimated:
         how = f"ends after {end_s:.1f} s in the middle of a packet"
     raise SourceReadError(f"{path} was cut off: it {how}; copy it again.", str(path))
+
+
+def check_whole_pipe(parts: "Parts", end_s: float, promised_s: float, rate: Fraction) -> None:
+    """Refuse what came through a pipe in the same case: the program before it broke off.
+
+    Args:
+        parts: of what came.
+        end_s: when its last picture ended, in seconds.
+        promised_s: how long it states to be.
+        rate: nominal frame rate.
+
+    Raises:
+        SourceReadError: it was cut off.
+    """
+    if parts.cut_off and _is_short(end_s, promised_s, rate):
+        raise SourceReadError(
+            f"What came through standard input was cut off: it promises {promised_s:.1f} s and "
+            f"ends after {end_s:.1f} s; see what the program before the pipe says.",
+            STDIN,
+        )
+
+
+def _is_short(end_s: float, promised_s: float, rate: Fraction) -> bool:
+    return promised_s - end_s > max(SHORT_S, float(SHORT_FRAMES / rate))
+
+
+class Parts:
+    """Follows the outermost parts of what comes in pieces, without keeping them."""
+
+    def __init__(self) -> None:
+        self._n_bytes = 0
+        self._next: int | None = 0  # where the next part begins; None where nobody knows
+        self._head = b""
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a part has not come as a whole, by the size that it states."""
+        return self._next is not None and self._next > self._n_bytes
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        begin, self._n_bytes = self._n_bytes, self._n_bytes + len(data)
+        while self._next is not None and self._next < self._n_bytes:
+            at = self._next + len(self._head) - begin
+            self._head += data[at : at + HEAD_BYTES - len(self._head)]
+            if len(self._head) < HEAD_BYTES:
+                return
+            length = _part_length(self._head)
+            self._next = self._next + length if length else None
+            self._head = self._head[length:]  # of a short part it holds the next one's beginning
 
 
 def is_cut_off(path: Path) -> bool:
@@ -74,14 +125,14 @@ def _end_of_parts(file: BinaryIO, start: int, size: int) -> int:
         if start >= size:
             return start
         file.seek(start)
-        if not (length := _part_length(file.read(16))):
+        if not (length := _part_length(file.read(HEAD_BYTES))):
             return 0
         start += length
     return 0
 
 
 def _part_length(head: bytes) -> int:
-    """The bytes of a part of a file, from its first 16; 0 where they do not tell."""
+    """The bytes of a part of a file, from its first HEAD_BYTES; 0 where they do not tell."""
     if head[:4] == b"RIFF":
         length = int.from_bytes(head[4:8], "little")
         return 0 if length == 0xFFFFFFFF else 8 + length

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -11,6 +12,7 @@ from fervid.clips import INTERRUPTED, LABEL, Row
 from fervid.console import printable
 
 MOST_ROWS = 20  # of more sources those with something wrong, then the least certain ones
+WRAPPED = ("label", "late + offline")
 COLUMNS = ("frames", "faces", "label", "unsure", "fps", "drops")
 
 
@@ -29,11 +31,14 @@ def ending(rows: Sequence[Row], places: Sequence[str]) -> Table:
     count = f"{len(rows)} source{'' if len(rows) == 1 else 's'}"
     title = ", ".join([count, *(f"{n} {state}" for state, n in states.items())])
     table = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    table.collapse_padding = True
     table.title_style = table.caption_style = ""
     table.add_column("source", overflow="fold", min_width=12)
     outages = any(_number(row, "drops_offline") for row in rows)
     for name in (*COLUMNS[:-1], "late + offline" if outages else COLUMNS[-1]):
-        table.add_column(name, justify="left" if name == "label" else "right", no_wrap=True)
+        side: JustifyMethod = "left" if name == "label" else "right"
+        # Words may stand below each other where there is no room: a number that is cut is another.
+        table.add_column(name, justify=side, no_wrap=name not in WRAPPED)
     for row in shown:
         table.add_row(*map(Text, _cells(row)))
     if len(rows) > 1:

@@ -5,6 +5,7 @@ where the names of its images differ in their last number alone (`frame_0001.png
 `frame_0002.png`): other images are photographs, each a source of its own (expand.py).
 """
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from fervid import probe
 from fervid.containers import check_file, check_size
 from fervid.errors import SourceError, SourceOpenError, SourceReadError
-from fervid.picture_size import MOST_BYTES, MOST_PIXELS, stated_size
+from fervid.picture_size import MOST_BYTES, MOST_PIXELS, is_animated, stated_size
 from fervid.records import Frame, SourceInfo
 from fervid.refusals import reason
 from fervid.silence import silent_opencv
@@ -33,9 +34,11 @@ SUFFIXES = frozenset(
 JPEG, PNG, PNG_END = b"\xff\xd8", b"\x89PNG", b"IEND"
 EXIF = (b"eXIf", b"EXIF")  # as PNG and WebP mark it
 ROWS = 64
+HEAD_BYTES = 1 << 16  # in which an animation says that it is one
 # Sizes whose shapes differ by less are one shape, rounded.
 SAME_SHAPE = 0.01
 _PATTERN = re.compile(r"%(?:0\d+)?d")
+_log = logging.getLogger(__name__)
 
 
 def is_image(path: PurePath) -> bool:
@@ -129,6 +132,8 @@ class ImageSource:
         )
         check_size(self.info)
         self.damaged = 0
+        if self._single:
+            _tell_animated(path)
 
     def __iter__(self) -> Iterator[Frame]:
         rate = self.info.rate or Fraction(1)
@@ -200,6 +205,18 @@ class ImageSource:
         shrinks = width > wide
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(picture, self._size, interpolation=how), np.uint8)
+
+
+def _tell_animated(path: Path) -> None:
+    """Say that of an animation the first picture alone is read."""
+    with path.open("rb") as file:
+        animated = is_animated(file.read(HEAD_BYTES))
+    if animated:
+        _log.warning(
+            "%s is an animation, of which only the first picture is analysed; make a video of it "
+            "for all.",
+            path,
+        )
 
 
 def decode(data: bytes) -> U8 | None:

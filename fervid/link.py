@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Literal
 
@@ -29,7 +29,7 @@ class LinkEvent:
         at: when, by the calendar, in UTC.
         cause: of the loss, in words.
         attempts: to open it again so far.
-        offline_s: seconds without it so far.
+        offline_s: seconds without it so far, from when the first picture was missing.
         missed: pictures that it would have sent meanwhile at its usual rate.
     """
 
@@ -103,16 +103,20 @@ class Link:
         while not self.stopped and (left_s := end_s - time.monotonic()) > 0:
             wait((self.closing,), min(left_s, WAIT_S))
 
-    def lost(self, time_s: float, cause: str) -> None:
+    def lost(self, time_s: float, cause: str, silent_s: float = 0.0) -> None:
         """Note that the source has gone offline.
 
         Args:
             time_s: in the source's seconds.
             cause: in words, without credentials.
+            silent_s: for how long pictures have been missing already, in seconds: a source that
+                is silent is called lost after a while only.
         """
         with self._lock:
-            self._lost, self._attempts = (self._now(), self._clock(), cause), 0
-            self._events.append(LinkEvent("offline", time_s, self._lost[0], cause))
+            now = self._now()
+            since = now - timedelta(seconds=silent_s)
+            self._lost, self._attempts = (since, self._clock() - silent_s, cause), 0
+            self._events.append(LinkEvent("offline", time_s, now, cause))
 
     def tried(self) -> None:
         """Note one more attempt to open it again."""

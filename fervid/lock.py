@@ -1,4 +1,4 @@
-"""FolderLock: one run at a time in a folder."""
+"""FolderLock: one run at a time in a folder; HeldFolders: those that a run writes to."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from fervid.errors import ConfigError
 
 
 class FolderLock:
-    """Keeps other runs over several files out of a results' folder; a context manager.
+    """Keeps other runs out of a folder of results; a context manager.
 
     The lock is the system's and lies on the folder itself: it leaves no file behind, and it ends
     with the process, however that ends. Where there is none (Windows, some network file systems)
@@ -67,3 +67,34 @@ class FolderLock:
         number, self._number = self._number, None
         if number is not None:
             os.close(number)
+
+
+class HeldFolders:
+    """The folders that a run writes to at this moment: no other run, and no `recover`, does so too.
+
+    Two runs in one folder would write over each other's files and both say that all went well.
+    """
+
+    def __init__(self) -> None:
+        self._locks: dict[Path, FolderLock] = {}
+
+    def take(self, folder: Path) -> None:
+        """Keep others out of a folder that is there.
+
+        Raises:
+            ConfigError: another run is at work there.
+        """
+        lock = FolderLock(folder)
+        lock.take()
+        self._locks[folder] = lock
+
+    def leave(self, folder: Path | None) -> None:
+        """Let others in; a folder that is not held stays as it is."""
+        lock = None if folder is None else self._locks.pop(folder, None)
+        if lock is not None:
+            lock.close()
+
+    def close(self) -> None:
+        """Let others into all of them; closing twice is harmless."""
+        for folder in list(self._locks):
+            self.leave(folder)

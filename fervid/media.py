@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from fervid.config import STDIN, ReadConfig, without_credentials
 from fervid.containers import check_size, open_container, refuse_large, video_stream
-from fervid.cut_off import check_whole
+from fervid.cut_off import check_whole, check_whole_pipe
 from fervid.decoding import Decoder
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.logins import Logins
 from fervid.media_clock import MediaClock
 from fervid.pace import Pacer
 from fervid.picture_size import MOST_PIXELS
+from fervid.pipe import Pipe, standard_input
 from fervid.records import Frame, SourceInfo
 from fervid.seeking import key_frame_before
 from fervid.streams import in_pieces, is_live, open_stream
@@ -61,11 +62,12 @@ class FileSource:
         self._path = None if self._remote or uri == STDIN else Path(uri)
         self._uri = without_credentials(uri)
         self._read, self._clock = read, clock
+        self._pipe = standard_input() if uri == STDIN else None
         self._converter = VideoReformatter()
         self._container = (
             open_stream(uri, self._uri, read, logins)
             if self._remote
-            else open_container(uri, self._uri)
+            else open_container(uri, self._uri, self._pipe)
         )
         try:
             self._live = is_live(uri, self._container)
@@ -194,6 +196,8 @@ class FileSource:
         estimated = self._container.format.name == "mpeg"
         if self._path is not None:
             check_whole(self._path, end_s, promised_s, rate, estimated=estimated)
+        if isinstance(self._pipe, Pipe):
+            check_whole_pipe(self._pipe.parts, end_s, promised_s, rate)
 
     def _first_picture(self) -> "VideoFrame":
         try:

@@ -74,6 +74,11 @@ class Target:
         return None if self.chunk is not None else self._file(REPORT)
 
     @property
+    def own_folder(self) -> Path | None:
+        """The folder that only this target writes to; chunks share theirs, segments have others."""
+        return None if self.segmented or self.chunk is not None else self.folder
+
+    @property
     def label(self) -> str:
         """The source without credentials; of a chunk, where it begins too."""
         name = without_credentials(self.source)

@@ -1,4 +1,4 @@
-"""The size that an image file states in its head, read before any memory is taken for its pixels.
+"""What an image file states in its head, read before any memory is taken for its pixels.
 
 A PNG of 1 MB may hold 30,000 x 30,000 pixels: it is refused by its head.
 """
@@ -16,6 +16,7 @@ JPEG_BARE = frozenset({0x01, 0xFF, *range(0xD0, 0xDA)})  # markers without a len
 PNM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)")
 PAM = re.compile(rb"P7\s(?:.*\n)*?WIDTH (\d+)\s(?:.*\n)*?HEIGHT (\d+)")
 TIFF_WIDTH, TIFF_HEIGHT = 256, 257
+WEBP_FLAGS, WEBP_ANIMATED = 20, 2  # where an extended WebP has its flags, and the flag
 
 Size = tuple[int, int]
 
@@ -127,3 +128,15 @@ KINDS: tuple[tuple[bytes, Callable[[bytes], Size | None]], ...] = (
     (b"II*\0", _tiff),
     (b"MM\0*", _tiff),
 )
+
+
+def is_animated(data: bytes) -> bool:
+    """Whether a file of pictures says that it has several: an animated WebP or PNG.
+
+    Args:
+        data: the file, or its beginning.
+    """
+    if data.startswith(b"\x89PNG"):
+        return b"acTL" in data.partition(b"IDAT")[0]
+    extended = data.startswith(b"RIFF") and data[8:16] == b"WEBPVP8X"
+    return extended and len(data) > WEBP_FLAGS and bool(data[WEBP_FLAGS] & WEBP_ANIMATED)

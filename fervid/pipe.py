@@ -9,6 +9,7 @@ from concurrent.futures import Future, wait
 from typing import BinaryIO, Protocol, TypeVar
 
 from fervid.config import STDIN
+from fervid.cut_off import Parts
 from fervid.errors import SourceOpenError
 
 T = TypeVar("T")
@@ -32,12 +33,14 @@ class Pipe:
 
     def __init__(self, file: BinaryIO) -> None:
         self.begun = False  # whether anything came
+        self.parts = Parts()  # of what came
         self._file = file
 
     def read(self, size: int) -> bytes:
         """Return up to so many bytes, none at the end."""
         data = self._file.read(size) or b""
         self.begun = self.begun or bool(data)
+        self.parts.feed(data)
         return data
 
 

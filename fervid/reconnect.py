@@ -180,8 +180,10 @@ class ReconnectingSource:
         """
         if self.link.outage is None:
             now_s = max(self._now_s(), self._last_s + NUDGE_S / 2)  # after the last frame
-            self._online_s += now_s - self._began_s
-            self.link.lost(now_s, cause)
+            self._online_s += self._last_s - self._began_s
+            silent_s = max(now_s - self._last_s - 1 / self._rate(), 0.0)
+            self._online_s += now_s - silent_s - self._last_s  # the last picture's own time
+            self.link.lost(now_s, cause, silent_s)
             _log.warning("%s; it is opened again until it is back.", cause)
         self._source.close()
         source = self._opened()

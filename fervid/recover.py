@@ -8,6 +8,7 @@ from typing import Any
 
 from fervid.archive import ALL, CLIPS, found_folders, known_folders, whole_tables, write_archive
 from fervid.errors import ConfigError, SinkError
+from fervid.lock import FolderLock
 from fervid.outputs import JOURNAL, REPORT, SUMMARY, write_summary
 from fervid.replay import replayed_summary
 from fervid.report import report_of
@@ -85,12 +86,24 @@ def _recover_one(journal: Path, now: Callable[[], float]) -> Iterator[Recovered]
     if now() - journal.stat().st_mtime < QUIET_S:
         yield Recovered(journal, f"is still being written; try again in {QUIET_S:.0f} s", False)
         return
-    try:
-        yield from _rebuild(journal, table if missing_table else None, missing_summary)
-    except SinkError as error:
-        yield Recovered(journal, f"is left as it is: {error}", False)
-    except (KeyError, TypeError, ValueError):  # JSON, but not with the fields of a journal
-        yield Recovered(journal, "is left as it is: it is no journal of this version", False)
+    yield from _rebuild_alone(journal, table if missing_table else None, missing_summary)
+
+
+def _rebuild_alone(journal: Path, table: Path | None, with_summary: bool) -> Iterator[Recovered]:
+    """Complete what is not complete, unless the journal's run goes on, and say what went wrong."""
+    with FolderLock(journal.parent) as lock:
+        try:
+            lock.take()
+        except ConfigError:  # a run that waits for its camera adds no line
+            done = "is still being written; try again when its run has ended"
+            yield Recovered(journal, done, False)
+            return
+        try:
+            yield from _rebuild(journal, table, with_summary)
+        except SinkError as error:
+            yield Recovered(journal, f"is left as it is: {error}", False)
+        except (KeyError, TypeError, ValueError):  # JSON, but not with the fields of a journal
+            yield Recovered(journal, "is left as it is: it is no journal of this version", False)
 
 
 def _needs_table(table: Path) -> bool | None:

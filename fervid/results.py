@@ -38,6 +38,7 @@ def read_results(folder: str | Path, engine: Engine = "pandas") -> Any:
         raise ConfigError(f"The engine of read_results is {known}, not {engine!r}.", "engine")
     convert = _to_pandas if engine == "pandas" else _to_polars
     _require(engine)
+    _refuse_csv(Path(folder), engine)
     files = _files(Path(folder))
     from fervid.sinks.tables import read_tables
 
@@ -58,6 +59,20 @@ def refuse_no_folder(folder: Path) -> None:
         raise ConfigError(f"There is no folder {folder}; {way}", "folder")
     if not os.access(folder, os.R_OK | os.X_OK):
         raise ConfigError(f"The folder {folder} may not be read; check its permissions.", "folder")
+
+
+def _refuse_csv(path: Path, engine: Engine) -> None:
+    """Stop at the one kind of fervid's tables that is not read here.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    if path.suffix.lower() == ".csv" and probe.is_file(path):
+        raise ConfigError(
+            f"{path} is no .parquet or .jsonl file, which read_results reads; read it by "
+            f"{engine}.read_csv, or name the folder that -o named.",
+            "folder",
+        )
 
 
 def _files(folder: Path) -> list[Path]:

@@ -55,10 +55,16 @@ def analyse(
         What summary.json holds, for each source.
 
     Raises:
+        TypeError: a source is a list or something else that names no single one.
         ConfigError: there is no source, or an output exists and may not be overwritten.
         FervidError: a source, the model or an output failed; the outputs are closed and hold what
             was analysed until then. With several sources the others are still analysed.
     """
+    given: Sequence[object] = sources
+    for source in given:
+        if not isinstance(source, str | Path | int):
+            kind = type(source).__name__
+            raise TypeError(f"expected paths or addresses, got {kind}; write analyse(*sources)")
     config = dataclasses.replace(config or RunConfig(), quiet=True)
     if config.window.window is None:
         config = dataclasses.replace(config, window=WindowConfig(window=False))

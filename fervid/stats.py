@@ -13,37 +13,13 @@ from typing import Any
 from fervid.history import History
 from fervid.link import LinkEvent
 from fervid.memory import process_memory_mb
+from fervid.rate import Rate, per_s
 from fervid.records import FaceView, FrameResult, Noise, Snapshot, SourceInfo
 
-WINDOW_S = 5.0  # over which the frame rate is taken
 WINDOW_FRAMES = 240  # over which latencies are shown
 MAX_TRACKS = 1000  # of which the summary keeps details
 PERCENTILES = (50, 95, 99)  # of each stage's time, in the summary
 BIN = math.log(1.02)  # the summary's latencies are right within 1 %
-
-
-class Rate:
-    """Frames a second over a sliding window; n ticks span n - 1 intervals."""
-
-    def __init__(self, window_s: float = WINDOW_S) -> None:
-        self._window_s = window_s
-        self._ticks: deque[float] = deque()
-
-    def tick(self, now_s: float) -> None:
-        """Count one frame."""
-        self._ticks.append(now_s)
-        self._forget(now_s)
-
-    def per_s(self, now_s: float) -> float:
-        """The rate; 0 while fewer than two frames lie in the window."""
-        self._forget(now_s)
-        if len(self._ticks) < 2 or self._ticks[-1] <= self._ticks[0]:
-            return 0.0
-        return (len(self._ticks) - 1) / (self._ticks[-1] - self._ticks[0])
-
-    def _forget(self, now_s: float) -> None:
-        while self._ticks and self._ticks[0] < now_s - self._window_s:
-            self._ticks.popleft()
 
 
 class Latency:
@@ -117,7 +93,7 @@ class RunStats:
         self._reasons: Counter[str] = Counter()
         self._tracks: dict[int, Track] = {}
         self._highest_track = -1
-        self._first_frame_s = self._last_frame_s = self._started_s
+        self._began_s = self._first_frame_s = self._last_frame_s = self._started_s
         self._first_time_s = self._offline_s = 0.0
 
     def observe(self, result: FrameResult, more_ms: Mapping[str, float] | None = None) -> None:
@@ -127,12 +103,15 @@ class RunStats:
             result: what the pipeline said, drops included.
             more_ms: milliseconds of stages outside the pipeline, such as "decode" and "write".
         """
-        now = self._clock()
+        now, stages_ms = self._clock(), {**result.timings.stages_ms, **(more_ms or {})}
         if self._last is None:
+            # Outputs open with the first frame, and more may be done when it is: its time counts.
+            self._began_s = now - sum(ms for s, ms in stages_ms.items() if s != "wait") / 1000
             self._first_frame_s, self._first_time_s = now, result.time_s
+            self._rate.begin(self._began_s)
         self._last, self._last_frame_s = result, now
         self._rate.tick(now)
-        for stage, ms in {**result.timings.stages_ms, **(more_ms or {})}.items():
+        for stage, ms in stages_ms.items():
             self._stages.setdefault(stage, Latency()).add(ms)
         self._history.observe(result)
         self._counts.update(frames=1, dropped=result.dropped, faces=len(result.faces))
@@ -214,11 +193,10 @@ class RunStats:
     def summary(self) -> dict[str, Any]:
         """The whole run, as JSON types; shares are 0-1.
 
-        `fps` is over the time from the first to the last frame; `labels` and `uncertain` count
-        every face in every frame.
+        `fps` is as `rate.per_s` has it; `labels` and `uncertain` count every face in every frame.
         """
         frames, faces = self._counts["frames"], self._counts["faces"]
-        spent = self._last_frame_s - self._first_frame_s
+        fps = per_s(frames, self._first_frame_s, self._last_frame_s, self._began_s)
         return {
             "frames": frames,
             "dropped": self._counts["dropped"],
@@ -231,7 +209,7 @@ class RunStats:
             },
             "duration_s": round(self._last.time_s - self._first_time_s, 3) if self._last else 0.0,
             "elapsed_s": round(self._clock() - self._started_s, 3),
-            "fps": round((frames - 1) / spent, 2) if spent > 0 else 0.0,
+            "fps": round(fps, 2),
             "faces": faces,
             "frames_with_faces": self._counts["with_faces"],
             "tracks": self._counts["tracks"],

@@ -20,6 +20,7 @@ from fervid.console import say
 from fervid.ending import ending
 from fervid.errors import ReaderGone, SinkError
 from fervid.interrupt import held_interrupt
+from fervid.lock import HeldFolders
 from fervid.opened import close_sinks, make_folder, make_sink, open_sink, refuse_gone
 from fervid.outputs import EVENTS, Output, Target, write_summary
 from fervid.report import Observer, write_report
@@ -70,6 +71,7 @@ class RunOutputs:
         self._segments: dict[str, Segments] = {}
         places = [t.folder for t in targets if t.segmented and t.folder is not None]
         self._retention = Retention(places, config.segments)
+        self._held = HeldFolders()
         self._lock = threading.RLock()
 
     def __enter__(self) -> Self:
@@ -115,9 +117,13 @@ class RunOutputs:
             damaged: how many of its frames could not be decoded so far.
 
         Raises:
+            ConfigError: another run writes to the source's folder.
             SinkError: a folder or file cannot be made, or has gone at the end; what was opened is
                 closed.
         """
+        if target.own_folder is not None:
+            make_folder(target.own_folder)
+            self._held.take(target.own_folder)
         opened: list[Sink] = []
         try:
             # One after the other into the list: those before one that fails have to be closed.
@@ -159,6 +165,12 @@ class RunOutputs:
         Raises:
             SinkError: one cannot be written.
         """
+        try:
+            self._conclude(target, summary)
+        finally:
+            self._held.leave(target.own_folder)
+
+    def _conclude(self, target: Target, summary: Mapping[str, Any]) -> None:
         self._put(target, clip_row(self.name(target), summary))
         if segments := self._segments.pop(target.source, None):
             segments.conclude(summary["error"])
@@ -174,6 +186,7 @@ class RunOutputs:
 
     def fail(self, target: Target, error: object) -> None:
         """Take the error of a source that failed; figures that it had are kept."""
+        self._held.leave(target.own_folder)
         with self._lock:
             row = self._rows.get(target.source)
             if row is None:
@@ -204,6 +217,7 @@ class RunOutputs:
                 self._watch.drain()
         finally:
             with held_interrupt():
+                self._held.close()
                 self._finish_after(error)
 
     def _finish_after(self, error: BaseException | None) -> None:

@@ -25,6 +25,7 @@ LAYERS = {
         "nearest",
         "memory",
         "progress",
+        "rate",
     ),
     1: ("link", "records", "config", "card", "onnx_file"),
     2: (

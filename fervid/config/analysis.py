@@ -48,7 +48,8 @@ class FaceConfig(Section):
     Attributes:
         detector: Which faces are found: short near ones, also in noise, full small clear ones,
             auto both.
-        min_score: Score from which a detection counts as a face, 0-1.
+        min_score: Score from which a near face in a clear frame counts, 0-1; small ones need 0.6 of
+            it, and in noise 0.3 is enough.
         min_face_px: Width under which a face is left out, in pixels of the frame.
         max_faces: Most faces in a frame; the largest are kept.
     """

@@ -114,3 +114,8 @@ def test_own_sinks_are_closed_after_every_kind_of_failure(clip, tmp_path):
 def test_without_a_backend_the_model_of_fervid_runs_and_is_named(clip):
     (summary,) = fervid.analyse(clip)
     assert len(summary["model_sha256"]) == 64
+
+
+def test_a_list_of_sources_is_told_from_a_file_of_that_name(clip):
+    with pytest.raises(TypeError, match=r"got list; write analyse\(\*sources\)"):
+        fervid.analyse([clip], backend=FakeBackend())

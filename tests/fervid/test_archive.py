@@ -168,7 +168,7 @@ def test_the_table_fits_a_terminal_and_names_every_clip(tmp_path):
     assert words["c"] == ["c", "failed"]
     assert words["archive/of/clip_01"][1] == "3"
     assert words["all"][1] == "5"
-    assert f"results: {tmp_path / 'r'}" in said.replace("\n", "")
+    assert f"results:{tmp_path / 'r'}" in "".join(said.split())  # a long path is folded
 
 
 def test_a_shared_table_can_stand_beside_the_folders(tmp_path):

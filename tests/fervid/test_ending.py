@@ -68,6 +68,18 @@ def test_frames_that_outages_cost_are_told_apart_from_late_ones():
     assert "late" not in told([row("yard")])
 
 
+def test_no_number_is_cut_in_80_columns():
+    drops = {"late": 1_234_567, "offline": 45_678}
+    camera = row("camera-lan-stream-of-the-door", 0.75, 3_456_789, error="interrupted")
+    camera |= {"frames": 3_456_789, "dropped": drops["late"], "drops_offline": drops["offline"]}
+    text = told([camera])
+    assert text.count("3,456,789") == 2
+    for part in ("late", "offline", "1,234,567", "45,678", "31.3"):
+        assert part in text
+    assert "happy 75%" in text
+    assert "interrupted" in text.partition("happy")[2]
+
+
 def test_what_failed_and_what_was_interrupted_is_counted_and_marked():
     rows = [
         row("good"),

@@ -11,6 +11,7 @@ from fervid.capture import open_source
 from fervid.config import ReadConfig
 from fervid.errors import SourceOpenError, SourceReadError
 from tests import clips
+from tests.places import ROOT
 
 
 def write(path, number, size=clips.SIZE):
@@ -180,3 +181,13 @@ def test_members_of_other_sizes(tmp_path):
 
 def test_a_gif_stays_a_video(tmp_path):
     assert len(read(clips.clip(tmp_path / "a.gif", "gif", pixels="gray"))[1]) == 12
+
+
+def test_of_an_animation_the_first_picture_alone_is_read_and_that_is_said(caplog):
+    with open_source(str(ROOT / "docs/sample.webp")) as source:
+        assert len(list(source)) == 1
+    assert "sample.webp is an animation, of which only the first picture is analysed" in caplog.text
+    caplog.clear()
+    with open_source(str(ROOT / "docs/sample.jpg")) as source:
+        assert len(list(source)) == 1
+    assert caplog.text == ""

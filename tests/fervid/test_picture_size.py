@@ -1,12 +1,14 @@
 """The size that an image states in its head, against what OpenCV decodes."""
 
 import struct
+import zlib
 
 import cv2
 import numpy as np
 import pytest
 
-from fervid.picture_size import stated_size
+from fervid.picture_size import is_animated, stated_size
+from tests.places import ROOT
 
 KINDS = [".png", ".jpg", ".bmp", ".webp", ".tif", ".pgm", ".ppm", ".pbm", ".pam", ".jp2", ".avif"]
 
@@ -64,3 +66,19 @@ def test_remarks_in_a_head_are_passed_over():
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8", b"\xff" * 999, bytes(999)])
 def test_other_files_have_none(data):
     assert stated_size(data) is None
+
+
+def animated_png():
+    """A PNG with the chunk that says that more pictures follow."""
+    data = coded(".png")
+    chunk = b"acTL" + struct.pack(">II", 2, 0)
+    chunk = struct.pack(">I", 8) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return data[:33] + chunk + data[33:]
+
+
+def test_an_animation_is_told_from_a_picture():
+    assert is_animated((ROOT / "docs/sample.webp").read_bytes())
+    assert is_animated(animated_png())
+    assert not any(is_animated(coded(suffix)) for suffix in (".png", ".webp", ".jpg"))
+    assert not is_animated(b"RIFF....WEBPVP8X")
+    assert not is_animated(b"")

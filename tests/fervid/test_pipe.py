@@ -13,9 +13,12 @@ import pytest
 from fervid.capture import open_source
 from fervid.cli import main
 from fervid.config import ReadConfig
-from fervid.errors import SourceOpenError
+from fervid.cut_off import Parts
+from fervid.errors import SourceOpenError, SourceReadError
 from tests import clips
 from tests.places import ROOT, SAMPLE
+
+NOISE = list(np.random.default_rng(0).integers(0, 256, (50, 48, 64, 3), np.uint8))  # two seconds
 
 
 @pytest.fixture
@@ -100,6 +103,41 @@ def test_what_no_pipe_can_carry_is_one_sentence(tmp_path, piped, share, says):
     with pytest.raises(SourceOpenError, match=says) as caught:
         open_source("-")
     assert caught.value.uri == "-"
+
+
+@pytest.mark.parametrize(
+    ("name", "layout"), [("a.mkv", {}), ("a.mp4", {"movflags": "faststart"}), ("a.avi", {})]
+)
+def test_a_pipe_that_breaks_off_is_told_after_its_last_picture(tmp_path, piped, name, layout):
+    codec = "mpeg4" if name.endswith("avi") else "libx264"
+    whole = clips.clip(tmp_path / name, codec, pictures=NOISE, layout=layout).read_bytes()
+    piped(whole[: int(len(whole) * 0.6)])
+    got = []
+    with (
+        pytest.raises(SourceReadError, match=r"standard input was cut off: it promises 2\.0 s and"),
+        open_source("-") as source,
+    ):
+        got.extend(source)
+    assert 5 < len(got) < 45
+
+
+def test_a_pipe_that_was_left_early_was_not_cut_off(tmp_path, piped):
+    piped(clips.clip(tmp_path / "a.mkv", pictures=NOISE).read_bytes())
+    with open_source("-", ReadConfig(end=0.4)) as source:
+        assert len(list(source)) == 10
+
+
+@pytest.mark.parametrize("size", [1, 7, 16, 1000])
+def test_parts_are_followed_in_pieces_of_any_size(tmp_path, size):
+    data = clips.clip(tmp_path / "a.mp4").read_bytes()
+    for n_bytes, cut in ((len(data), False), (len(data) - 1, True)):
+        parts = Parts()
+        for at in range(0, n_bytes, size):
+            parts.feed(data[at : min(at + size, n_bytes)])
+        assert parts.cut_off is cut
+    unknown = Parts()
+    unknown.feed(b"\x1a\x45\xdf\xa3\x80" + b"\x18\x53\x80\x67\x01" + b"\xff" * 7 + bytes(20))
+    assert not unknown.cut_off  # as ffmpeg writes into a pipe
 
 
 def test_a_redirected_file_may_have_its_index_at_the_end(tmp_path, monkeypatch):

@@ -122,6 +122,25 @@ def test_it_goes_on_after_an_error_and_after_an_end_without_reason():
     assert events[1].missed == round(1.75 * RATE)
 
 
+def test_a_silence_counts_from_the_last_picture_on():
+    def silent(clock):
+        yield from Connection(clock, pictures(20))
+        clock.now += 4.9  # and the picture's own time
+        raise SourceReadError("The stream x has been silent for 5 s; check it.", "x")
+
+    class Silent(Connection):
+        def __iter__(self):
+            return silent(self._clock)
+
+    source, _ = reconnecting(lambda clock: Silent(clock, ()), OVER)
+    frames = list(source)
+    offline, online = source.link.take()
+    assert [f.time_s for f in frames[-2:]] == pytest.approx([1.9, 7.15])
+    assert offline.time_s == pytest.approx(6.9)  # when it was certain
+    assert online.offline_s == pytest.approx(7.15 - 2.0, abs=0.01)
+    assert online.missed == round((7.15 - 2.0) * RATE)
+
+
 def test_pauses_double_up_to_a_limit_and_are_short_again_after_a_steady_time():
     source, _ = reconnecting(
         sends(pictures(2), BROKE),

@@ -9,6 +9,7 @@ import pytest
 
 from fervid.cli import main
 from fervid.errors import ConfigError
+from fervid.lock import FolderLock
 from fervid.recover import QUIET_S, recover
 from tests.archives import write_run
 
@@ -138,6 +139,19 @@ def test_a_run_that_goes_on_is_left_alone(out):
     (step,) = recover(out)[:1]
     assert "still being written" in step.done
     assert not step.written
+
+
+def test_a_run_that_waits_for_its_camera_is_left_alone(out):
+    journal = out / "a" / "x" / "faces.jsonl"
+    journal.with_name("faces.parquet").unlink()
+    before = contents(journal.parent)
+    with FolderLock(journal.parent) as lock:
+        lock.take()
+        (step,) = recover(out, soon)[:1]
+        assert (step.path, step.written) == (journal, False)
+        assert step.done == "is still being written; try again when its run has ended"
+        assert contents(journal.parent) == before
+    assert steps(out)["a/x/faces.parquet"] == "10 rows from faces.jsonl"
 
 
 def test_the_command_says_what_it_did(out, tmp_path, capsys):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from fervid.link import LinkEvent
+from fervid.rate import Rate
 from fervid.records import Faces, FrameResult, Noise, SourceInfo, Timings
-from fervid.stats import MAX_TRACKS, WINDOW_FRAMES, Latency, Rate, RunStats
+from fervid.stats import MAX_TRACKS, WINDOW_FRAMES, Latency, RunStats
 
 CLASSES = ("happy", "sad")
 FILE = SourceInfo("a.mp4", "a.mp4", 64, 48, False, Fraction(10), 40, 4.0)
@@ -131,6 +132,24 @@ def test_snapshot_tells_the_last_frame_and_the_run(stats, clock):
     assert shown.faces[0].reasons == ("small",)
     assert shown.faces[0].probabilities == (("happy", 0.25), ("sad", 0.75))
     assert (shown.faces_total, shown.tracks_total, shown.memory_mb) == (10, 2, 512.0)
+
+
+def test_frames_that_are_done_in_one_moment_have_the_rate_of_the_time_they_took(stats, clock):
+    for i in range(6):  # while the first was written, the others were analysed
+        clock.now = 103 + i / 1e5
+        stats.observe(result(i, network=400.0), {"wait": 900.0, "draw": 100.0, "write": 1500.0})
+    assert stats.snapshot(FILE).fps == pytest.approx(3, rel=1e-4)
+    assert stats.summary()["fps"] == 3.0
+    for i in range(6, 106):
+        clock.now = 103 + (i - 5) / 10
+        stats.observe(result(i, network=400.0), {"write": 1500.0})
+    assert stats.snapshot(FILE).fps == pytest.approx(10, rel=0.01)
+    assert stats.summary()["fps"] == pytest.approx(106 / 12, abs=0.01)
+
+
+def test_one_picture_has_the_rate_of_its_own_time(stats):
+    stats.observe(result(0, network=200.0), {"wait": 900.0, "write": 50.0})
+    assert stats.summary()["fps"] == stats.snapshot(FILE).fps == pytest.approx(4)
 
 
 def test_a_live_source_has_no_end(stats):

@@ -253,6 +253,14 @@ PYTHON = (
         "letter.txt as rows.parquet",
     ),
     python(
+        "read-csv",
+        "reading a table that --csv wrote",
+        'fervid.read_results("rows.csv", "polars")',
+        "ConfigError",
+        r"^rows\.csv is no \.parquet or \.jsonl file, .* read it by polars\.read_csv, or name the",
+        "rows.csv",
+    ),
+    python(
         "read-engine",
         "an unknown kind of frame",
         'fervid.read_results("results", "pands")',
