@@ -194,11 +194,14 @@ class Lane:
 
     def _note_events(self, until_s: float = math.inf) -> None:
         """Hand the events of the source up to a time to the outputs."""
-        for event in self._link.take(until_s) if self._link else ():
+        if self._link is None:
+            return
+        for event in self._link.take(until_s):
             self._stats.note(event)
             self._writer.note(event)
-            since = f"{event.at.astimezone():%H:%M:%S}"
-            self._viewer.note(f"offline since {since}" if event.kind == "offline" else "")
+            outage = self._link.outage  # none if it is back already
+            since = (outage.since if outage else event.at).astimezone()
+            self._viewer.note(f"offline since {since:%H:%M:%S}" if event.kind == "offline" else "")
 
     def conclude(self) -> None:
         """Wait for the network's output for the oldest frame, show it and hand it to the writer.
