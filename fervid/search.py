@@ -147,7 +147,7 @@ class FaceSearch:
                 face = chosen(seen, np.array([i]))
                 if same_face(face.boxes, found.boxes).any():
                     continue
-                if self._is_known(face) or self._is_face(face, look, see, terms):
+                if self._is_known(face, found) or self._is_face(face, look, see, terms):
                     found = joined(found, face)
                     self._idle[look] = 0
         return found
@@ -161,8 +161,10 @@ class FaceSearch:
         beyond = (faces.boxes[:, :2] <= low) | (faces.boxes[:, 2:] >= high)
         return np.asarray(beyond.any(1), np.bool_)
 
-    def _is_known(self, face: Faces) -> bool:
-        return bool((overlaps(face.boxes, self._known) >= KNOWN_FROM).any())
+    def _is_known(self, face: Faces, found: Faces) -> bool:
+        """Whether a face of the frames before vouches for one, and for no other found so far."""
+        free = overlaps(self._known, found.boxes).max(1, initial=0) < KNOWN_FROM
+        return bool((overlaps(face.boxes, self._known[free]) >= KNOWN_FROM).any())
 
     def _is_face(self, face: Faces, look: Look, see: See, terms: Terms) -> bool:
         """Whether a candidate that was not there before is a face."""

@@ -141,6 +141,14 @@ def test_a_known_face_may_fade_and_a_lost_one_makes_both_models_look():
     assert whole("full", *SIZE) in scene.taken
 
 
+def test_a_known_face_vouches_for_one_candidate_only():
+    beside = (348, 200, 448, 300)  # more than .3 of both boxes is common, less than half of one
+    search = FaceSearch()
+    assert len(look_at(Scene([("short", FACE, 0.9)]), search=search)) == 1
+    found = look_at(Scene([("short", FACE, 0.9), ("short", beside, 0.6)]), search=search)
+    assert found.boxes.tolist() == [list(FACE)]
+
+
 def test_what_was_no_face_is_not_looked_at_again_at_once_but_later():
     scene, search = Scene([("short", FACE, 0.6)], near=both(FACE, 0.2)), FaceSearch()
     near = []
