@@ -4,6 +4,7 @@ import base64
 import contextlib
 import functools
 import http.server
+import itertools
 import socket
 import ssl
 import subprocess
@@ -243,30 +244,29 @@ def live_hls(folder: Path, *, first: int = 4, window: int = 4, end_s: float = 1e
 
 
 @contextlib.contextmanager
-def udp_sender(port: int, rate: float = 25.0, frames: int = 10**6) -> Iterator[threading.Event]:
+def udp_sender(port: int, rate: float = 25.0) -> Iterator[threading.Event]:
     """Send MPEG-TS to a port, a picture after the other, until the end of the block.
 
     Yields:
-        an event that is set when all pictures have been sent.
+        an event that ends it before.
     """
-    stop, sent = threading.Event(), threading.Event()
+    stop = threading.Event()
 
     def send():
         with av.open(f"udp://{HERE}:{port}?pkt_size=1316", "w", format="mpegts") as out:
             options = {"tune": "zerolatency", "preset": "ultrafast", "g": "10"}
             stream = out.add_stream("libx264", rate=25, options=options)
             stream.width, stream.height, stream.pix_fmt = *clips.SIZE, "yuv420p"
-            for n in range(frames):
+            for n in itertools.count():
                 frame = av.VideoFrame.from_ndarray(clips.picture(n % 20), format="bgr24")
                 out.mux(stream.encode(frame))
                 if stop.wait(1 / rate):
                     break
-        sent.set()
 
     thread = threading.Thread(target=send)
     thread.start()
     try:
-        yield sent
+        yield stop
     finally:
         stop.set()
         thread.join()

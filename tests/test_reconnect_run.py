@@ -72,8 +72,8 @@ def test_a_run_goes_on_after_a_loss_and_its_journal_says_so(lost_twice):
     before, after = [line for line in rest[:place] if "faces" in line], rest[place + 1]
     assert before[-1]["time_s"] < events[0]["time_s"] < events[1]["time_s"] <= after["time_s"]
     assert after["dropped"] or after["time_s"] == events[1]["time_s"]
-    gap_s = after["time_s"] - before[-1]["time_s"]
-    assert gap_s == pytest.approx(events[1]["offline_s"], abs=0.3)
+    gap_s = events[1]["time_s"] - events[0]["time_s"]
+    assert gap_s == pytest.approx(events[1]["offline_s"], abs=0.01)
     indices = [line["frame"] for line in frames]
     assert indices == sorted(set(indices))
     assert sum(1 + line["dropped"] for line in frames) == indices[-1] + 1
@@ -135,8 +135,11 @@ def test_an_rtsp_server_that_dies_or_stalls_and_returns(how):
             returned = time.monotonic()
             after = [next(frames)[0] for _ in range(10)]
             assert time.monotonic() - returned < LONG_S
-    offline, online, *_ = link.take()
-    assert [f.connection for f in after] == [before.connection + 1] * 10
+    offline, online, *more = link.take()
+    connections = [f.connection for f in after]
+    assert before.connection < connections[0]
+    # One, unless a loaded machine lost that again.
+    assert len(set(connections)) <= 1 + [e.kind for e in more].count("online")
     assert after[0].index > before.index
     assert before.time_s < offline.time_s < online.time_s <= after[0].time_s
     assert len({f.bgr.tobytes() for f in after}) == 10
@@ -152,7 +155,7 @@ def test_a_picture_that_stays_the_same_is_not_passed_on_and_the_stream_opened_ag
             seen = list(itertools.islice(source, 60))
         offline, online, *_ = source.link.take()
     stuck_s = [f.time_s for f in seen if clips.number(f.bgr) == 5 and f.connection == 0]
-    assert stuck_s[-1] - stuck_s[0] == pytest.approx(0.5, abs=0.1)
+    assert stuck_s[-1] - stuck_s[0] < 0.5 < offline.time_s - stuck_s[0] + 1e-3
     assert not [f for f in seen if f.connection == 1 and clips.number(f.bgr) == 5]
     assert "has shown one picture, the same to the bit" in offline.cause
     assert offline.time_s < online.time_s
@@ -181,13 +184,14 @@ def test_a_camera_that_is_unplugged_comes_back():
     assert source.link.take()[0].cause == "The camera 0 stopped delivering pictures"
 
 
-def test_what_cannot_be_opened_at_first_fails_at_once():
-    began = time.monotonic()
+def test_what_cannot_be_opened_at_first_fails_at_once(monkeypatch):
+    pauses = []
+    monkeypatch.setattr("fervid.link.Link.wait", lambda *how: pauses.append(how))
     with pytest.raises(SourceOpenError, match="Nothing serves"):
         open_source(f"http://127.0.0.1:{servers.free_port()}/", ReadConfig(reconnect="forever"))
     with pytest.raises(SourceOpenError, match="There is no camera 0"):
         open_source("camera:0", capture_factory=FakeCapture([], opened=False))
-    assert time.monotonic() - began < 1
+    assert not pauses
 
 
 def _analyse(*sources, read, sinks):

@@ -55,7 +55,8 @@ def cameras(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left():
+def no_thread_is_left(monkeypatch):
+    monkeypatch.setattr("fervid.prefetch.JOIN_S", 20.0)  # on a loaded machine
     yield
     assert not [t for t in threading.enumerate() if t.name in ("fervid-writer", "fervid-prefetch")]
 
@@ -124,8 +125,10 @@ def test_a_bug_in_a_sink_is_raised_as_it_is(tmp_path):
     assert "write" in {entry.name for entry in caught.traceback}
 
 
-@pytest.mark.parametrize("sources", [1, 2])
-def test_a_recording_alone_is_prepared_while_the_network_runs(tmp_path, monkeypatch, sources):
+@pytest.mark.parametrize(("sources", "ahead"), [(1, 3), (2, 2)])
+def test_a_recording_alone_is_prepared_while_the_network_runs(
+    tmp_path, monkeypatch, sources, ahead
+):
     """With others beside it, as with streams, none is taken of it, but one of each other."""
     prepared, prepare = threading.Semaphore(0), fervid.Pipeline.prepare
 
@@ -135,25 +138,28 @@ def test_a_recording_alone_is_prepared_while_the_network_runs(tmp_path, monkeypa
         return result
 
     class Patient(FakeBackend):
-        met = 0
+        met = more = 0
 
         def run(self, images, eta, target):
             if len(self.seen) == 2:
-                self.met = sum(prepared.acquire(timeout=0.5) for _ in range(12))
+                # Those of this call are among the frames on the way; it may have several of them.
+                concluded = sum(len(images) for images, _, _ in self.seen)
+                wanted = concluded + ahead
+                self.met = sum(prepared.acquire(timeout=20) for _ in range(wanted)) - concluded
+                self.more = prepared.acquire(timeout=0.5)
             return super().run(images, eta, target)
 
     monkeypatch.setattr(fervid.Pipeline, "prepare", counted)
     portrait = np.ascontiguousarray(astronaut()[:240, :320, ::-1])
-    names = [
-        clips.clip(tmp_path / f"{name}.mp4", pictures=[portrait] * 6, size=(320, 240))
+    names = [  # no call but the last ones has the end of a clip
+        clips.clip(tmp_path / f"{name}.mp4", pictures=[portrait] * 12, size=(320, 240))
         for name in "ab"[:sources]
     ]
     backend = Patient()
     with servers.served(*names) as addresses:
         fervid.analyse(*addresses, backend=backend)
-    begun = sum(len(images) for images, _, _ in backend.seen[:3])
-    assert backend.met - begun in ((2,) if sources == 1 else (0, 1))
-    assert sum(len(images) for images, _, _ in backend.seen) == 6 * sources
+    assert (backend.met, backend.more) == (ahead, False)
+    assert sum(len(images) for images, _, _ in backend.seen) == 12 * sources
 
 
 @pytest.mark.parametrize("at_once", [None, 2])
