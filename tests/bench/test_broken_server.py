@@ -40,7 +40,7 @@ def test_the_loop_is_paced_freezes_to_the_bit_and_goes_on(tmp_path):
             assert time.monotonic() - began > 57 / 25  # never early; a loaded machine may be late
             times = [frame.time for frame in seen if frame.time is not None]
             assert len(times) > 40
-            assert np.median(np.diff(times)) == pytest.approx(1 / 25, abs=0.005)
+            assert np.median(np.diff(times)) == pytest.approx(1 / 25, abs=0.02)
             assert len({frame.to_ndarray().tobytes() for frame in seen}) == 58
             pictures = (frame.to_ndarray().tobytes() for frame in frames)
             server.down("freeze")
