@@ -36,8 +36,8 @@ def test_pictures_come_as_they_are_taken(host, transport):
     assert source.info.rate == 25
     times = [f.time_s for f in frames]
     assert np.diff(times).min() > 0
-    # Of a burst most would come at once; a loaded machine delays some, and these the next ones.
-    assert np.median(np.diff(times)) == pytest.approx(1 / 25, abs=0.015)
+    # In bursts of a second there would be two waits; a loaded machine makes one of a few.
+    assert (np.diff(times) > 0.5 / 25).sum() > 8
     assert times[-1] > 25 / 25
     assert not np.array_equal(frames[-1].bgr, frames[-20].bgr)
 

@@ -161,11 +161,11 @@ def test_live_hls_comes_at_its_own_pace_without_gaps(recording):
     steps = np.diff([clips.number(f.bgr) for f in frames]) % 20
     assert (steps == 1).all()
     times = np.array([f.time_s for f in frames])
-    # In bursts most of a piece would come at once. A loaded machine delays some pictures, by what
-    # the longest steps show, and makes up for it with the next ones.
+    # Unpaced there would be a wait a piece, four in all. A loaded machine makes one wait of a few,
+    # is late by what the longest step shows, and makes up for it with the next pictures.
     taken = np.diff(times)
     assert taken.min() > 0
-    assert np.median(taken) == pytest.approx(1 / 25, abs=0.015)
+    assert (taken > 0.5 / 25).sum() > 12
     late_s = taken.max() - 1 / 25
     assert (times > np.arange(75) / 25 - late_s - 0.25).all()
     assert np.array(moments) == pytest.approx(times, abs=0.25 + late_s)
