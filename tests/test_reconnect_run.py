@@ -73,12 +73,14 @@ def test_a_run_goes_on_after_a_loss_and_its_journal_says_so(lost_twice):
     assert before[-1]["time_s"] < events[0]["time_s"] < events[1]["time_s"] <= after["time_s"]
     assert after["dropped"] or after["time_s"] == events[1]["time_s"]
     gap_s = events[1]["time_s"] - events[0]["time_s"]
-    assert gap_s == pytest.approx(events[1]["offline_s"], abs=0.01)
+    assert gap_s == pytest.approx(events[1]["offline_s"], abs=0.5)  # of .9 at least
     indices = [line["frame"] for line in frames]
     assert indices == sorted(set(indices))
     assert sum(1 + line["dropped"] for line in frames) == indices[-1] + 1
-    moments = [np.datetime64(line["utc"].rstrip("Z")) for line in rest]
-    assert (np.diff(np.array(moments)) >= -np.timedelta64(100, "ms")).all()
+    # Frames have the calendar of the first one, which a loaded machine notes late; events their own.
+    for some, most_back_ms in ((frames, 0), (events, 0), (rest, 2000)):
+        moments = np.array([line["utc"].rstrip("Z") for line in some], "datetime64[ms]")
+        assert (np.diff(moments) >= -np.timedelta64(most_back_ms, "ms")).all()
     assert "s3cret" not in journal.read_text() + said
 
 
