@@ -77,7 +77,8 @@ def test_a_run_goes_on_after_a_loss_and_its_journal_says_so(lost_twice):
     indices = [line["frame"] for line in frames]
     assert indices == sorted(set(indices))
     assert sum(1 + line["dropped"] for line in frames) == indices[-1] + 1
-    # Frames have the calendar of the first one, which a loaded machine notes late; events their own.
+    # Frames have the calendar of the first one, which a loaded machine notes late; events have
+    # their own.
     for some, most_back_ms in ((frames, 0), (events, 0), (rest, 2000)):
         moments = np.array([line["utc"].rstrip("Z") for line in some], "datetime64[ms]")
         assert (np.diff(moments) >= -np.timedelta64(most_back_ms, "ms")).all()
