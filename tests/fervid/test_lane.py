@@ -10,6 +10,8 @@ import pytest
 from skimage.data import astronaut
 
 import fervid
+from fervid.link import Link
+from fervid.records import Faces
 from tests import clips, servers
 from tests.backends import FakeBackend
 from tests.fakes import FakeCapture
@@ -216,3 +218,53 @@ def test_frames_that_came_before_a_failure_of_the_source_are_all_written(tmp_pat
     assert frames == [0, 1, 2, 3]
     summary = json.loads((journal.parent / "summary.json").read_text())
     assert (summary["frames"], "f_4.png" in summary["error"]) == (4, True)
+
+
+def test_a_loss_is_told_after_the_frames_that_came_before_it(monkeypatch):
+    """Its news is there while the last of them is still analysed."""
+    lost, told = threading.Event(), []
+    note = Link.lost
+
+    def lose(*arguments):
+        note(*arguments)
+        lost.set()
+
+    class Slow:
+        """A detector that finds nothing, and that late."""
+
+        def __init__(self, *_):
+            pass
+
+        def close(self):
+            pass
+
+        def detect(self, bgr, noise=None, search=None):
+            assert lost.wait(60)
+            time.sleep(0.3)  # who tells it at once does so now
+            return Faces.empty()
+
+    class Order:
+        wants_pixels = False
+
+        def write(self, frame, result, drawn):
+            told.append(result.time_s)
+
+        def note(self, event):
+            told.append(event.kind)
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("fervid.reconnect.FIRST_PAUSE_S", 2.0)  # nothing else comes meanwhile
+    monkeypatch.setattr(Link, "lost", lose)
+    monkeypatch.setattr("fervid.pipeline.FaceDetector", Slow)
+    answers = iter([servers.mjpeg(5), servers.status(503)])
+    config = fervid.RunConfig(read=fervid.ReadConfig(reconnect=1))
+    with (
+        servers.http_server(lambda handler: next(answers)(handler)) as host,
+        pytest.raises(fervid.SourceError, match="was lost"),
+    ):
+        fervid.analyse(f"http://{host}/", config=config, sinks=[Order()], backend=FakeBackend())
+    assert told[-2:] == ["offline", "gave_up"]
+    assert 1 <= len(told[:-2]) <= 5
+    assert told[:-2] == sorted(told[:-2])
