@@ -259,9 +259,13 @@ def test_a_loss_is_told_after_the_frames_that_came_before_it(monkeypatch):
     monkeypatch.setattr(Link, "lost", lose)
     monkeypatch.setattr("fervid.pipeline.FaceDetector", Slow)
     answers = iter([servers.mjpeg(5), servers.status(503)])
+
+    def answer(handler):
+        next(answers)(handler)
+
     config = fervid.RunConfig(read=fervid.ReadConfig(reconnect=1))
     with (
-        servers.http_server(lambda handler: next(answers)(handler)) as host,
+        servers.http_server(answer) as host,
         pytest.raises(fervid.SourceError, match="was lost"),
     ):
         fervid.analyse(f"http://{host}/", config=config, sinks=[Order()], backend=FakeBackend())
