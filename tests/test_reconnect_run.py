@@ -16,6 +16,7 @@ import fervid
 from fervid.capture import open_source
 from fervid.config import ReadConfig, RunConfig
 from fervid.errors import SourceError, SourceOpenError
+from fervid.liveness import LEAST_SAME
 from fervid.prefetch import Prefetch
 from fervid.recover import recover
 from tests import clips, servers
@@ -118,7 +119,7 @@ def test_a_recovered_run_knows_the_losses_too(lost_twice, tmp_path):
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_an_rtsp_server_that_dies_or_stalls_and_returns(how):
     port = servers.free_port()
-    read = ReadConfig(open_timeout_s=1.5, read_timeout_s=2.0)
+    read = ReadConfig(open_timeout_s=LONG_S, read_timeout_s=2.0)
     with (
         servers.rtsp_server(port=port) as (host, process),
         Prefetch(open_source(f"rtsp://{host}/cam", read)) as frames,
@@ -158,7 +159,9 @@ def test_a_picture_that_stays_the_same_is_not_passed_on_and_the_stream_opened_ag
             seen = list(itertools.islice(source, 60))
         offline, online, *_ = source.link.take()
     stuck_s = [f.time_s for f in seen if clips.number(f.bgr) == 5 and f.connection == 0]
-    assert stuck_s[-1] - stuck_s[0] < 0.5 < offline.time_s - stuck_s[0] + 1e-3
+    held_s = np.array(stuck_s) - stuck_s[0]
+    assert (held_s[LEAST_SAME:] < 0.5).all()  # that many may come slowly, on a loaded machine
+    assert offline.time_s - stuck_s[0] > 0.5 - 1e-3
     assert not [f for f in seen if f.connection == 1 and clips.number(f.bgr) == 5]
     assert "has shown one picture, the same to the bit" in offline.cause
     assert offline.time_s < online.time_s
