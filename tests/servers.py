@@ -72,6 +72,12 @@ def http_server(
         allow_reuse_address = True
         block_on_close = False
 
+        def get_request(self):
+            connection, place = super().get_request()
+            taken.append(connection)
+            return connection, place
+
+    taken: list[socket.socket] = []
     with Server((HERE, port), Handler) as server:
         if certificate:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -84,6 +90,11 @@ def http_server(
         finally:
             server.shutdown()
             thread.join()
+            # Or they would go on with their answers: a thread inside OpenCV while Python ends
+            # aborts the process.
+            for connection in taken:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 def files(folder: Path, *, ranges: bool = True) -> Answer:
