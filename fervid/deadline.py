@@ -30,9 +30,9 @@ def call_in_time(call: Callable[[], T], limit_s: float, discard: Callable[[T], N
     thread = threading.Thread(
         target=_run, args=(call, future, discard), name="fervid-call", daemon=True
     )
-    thread.start()
     end_s = time.monotonic() + limit_s
     try:
+        thread.start()
         while not future.done() and (left_s := end_s - time.monotonic()) > 0:
             wait((future,), min(WAIT_S, left_s))
     except BaseException:
@@ -60,10 +60,11 @@ def call_unless_stopped(
         Exception: what the call raises, unchanged.
     """
     future: Future[T] = Future()
-    threading.Thread(
+    thread = threading.Thread(
         target=_run, args=(call, future, discard), name="fervid-call", daemon=True
-    ).start()
+    )
     try:
+        thread.start()
         while not (future.done() or stop.done()):
             _wait_for_one(future, stop)
     except BaseException:

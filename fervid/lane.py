@@ -131,7 +131,11 @@ class Lane:
     @property
     def ready(self) -> bool:
         """Whether `begin` has something to do: a frame, the source's end, a key, or an error."""
-        if self._viewer.pending or self._writer.failed or (self._link and self._link.pending):
+        if (
+            self._viewer.pending
+            or self._writer.failed
+            or (self._link and self._link.pending and not self.way)
+        ):
             return True
         if self._viewer.paused:
             return False
@@ -161,7 +165,7 @@ class Lane:
             self._viewer.react(self._pipeline.again)
         if self.quit:
             return False
-        if not self._frames.ready:
+        if not (self._frames.ready or self.way):  # first what came before them is handed over
             self._note_events()
         if self._viewer.paused or not (self._over or self.runs_ahead):
             return True

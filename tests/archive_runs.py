@@ -39,14 +39,14 @@ def archive(folder, n_clips=4, frames=10, broken=1, again=1):
     return folder
 
 
-def command(source, out, *options):
-    return [sys.executable, "-m", "fervid", str(source), "-o", str(out), *options]
+def command(source, out, *options, program=("-m", "fervid")):
+    return [sys.executable, *program, str(source), "-o", str(out), *options]
 
 
-def begin(source, out, *options):
+def begin(source, out, *options, **more):
     """Start the program in a process group of its own."""
     return subprocess.Popen(
-        command(source, out, *options),
+        command(source, out, *options, **more),
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,11 +1,13 @@
 """A Chromium without a screen, for tests of pages."""
 
 import shutil
+import time
 from contextlib import contextmanager
 from importlib.util import find_spec
 
 import pytest
 
+WAIT_MS = 30_000  # on a loaded machine
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -37,6 +39,14 @@ class Seen:
     def _ask(self, asked, url):
         if asked != url and not asked.startswith("data:"):
             self.asked.append(asked)
+
+
+def wait_until(page, condition):
+    """Let a page go on until something that no element of it shows is true."""
+    until = time.monotonic() + WAIT_MS / 1000
+    while not condition():
+        assert time.monotonic() < until, "it did not come about"
+        page.wait_for_timeout(50)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ class Run:
         """Press Ctrl-C; returns the exit code."""
         self.process.send_signal(signal.SIGINT)  # does nothing to one that has ended
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

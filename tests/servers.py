@@ -4,6 +4,7 @@ import base64
 import contextlib
 import functools
 import http.server
+import itertools
 import socket
 import ssl
 import subprocess
@@ -71,6 +72,12 @@ def http_server(
         allow_reuse_address = True
         block_on_close = False
 
+        def get_request(self):
+            connection, place = super().get_request()
+            taken.append(connection)
+            return connection, place
+
+    taken: list[socket.socket] = []
     with Server((HERE, port), Handler) as server:
         if certificate:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -83,6 +90,11 @@ def http_server(
         finally:
             server.shutdown()
             thread.join()
+            # Or they would go on with their answers: a thread inside OpenCV while Python ends
+            # aborts the process.
+            for connection in taken:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 def files(folder: Path, *, ranges: bool = True) -> Answer:
@@ -243,30 +255,29 @@ def live_hls(folder: Path, *, first: int = 4, window: int = 4, end_s: float = 1e
 
 
 @contextlib.contextmanager
-def udp_sender(port: int, rate: float = 25.0, frames: int = 10**6) -> Iterator[threading.Event]:
+def udp_sender(port: int, rate: float = 25.0) -> Iterator[threading.Event]:
     """Send MPEG-TS to a port, a picture after the other, until the end of the block.
 
     Yields:
-        an event that is set when all pictures have been sent.
+        an event that ends it before.
     """
-    stop, sent = threading.Event(), threading.Event()
+    stop = threading.Event()
 
     def send():
         with av.open(f"udp://{HERE}:{port}?pkt_size=1316", "w", format="mpegts") as out:
             options = {"tune": "zerolatency", "preset": "ultrafast", "g": "10"}
             stream = out.add_stream("libx264", rate=25, options=options)
             stream.width, stream.height, stream.pix_fmt = *clips.SIZE, "yuv420p"
-            for n in range(frames):
+            for n in itertools.count():
                 frame = av.VideoFrame.from_ndarray(clips.picture(n % 20), format="bgr24")
                 out.mux(stream.encode(frame))
                 if stop.wait(1 / rate):
                     break
-        sent.set()
 
     thread = threading.Thread(target=send)
     thread.start()
     try:
-        yield sent
+        yield stop
     finally:
         stop.set()
         thread.join()

@@ -90,7 +90,7 @@ def test_maps_are_made_while_somebody_looks(pictures):
         async with (
             aiohttp.ClientSession() as session,
             session.ws_connect(f"http://127.0.0.1:{port}/live") as viewer,
-            asyncio.timeout(30),
+            asyncio.timeout(60),
         ):
             while not (backend.made and backend.made[-1]):
                 await viewer.send_str('{"next": 0}')
@@ -100,7 +100,7 @@ def test_maps_are_made_while_somebody_looks(pictures):
     with servers.http_server(live.camera(pictures, 20)) as host:
         thread = threading.Thread(target=analyse, args=(f"http://{host}/",))
         thread.start()
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while len(backend.made) < 5 and time.monotonic() < until:
             time.sleep(0.05)
         states(f"http://127.0.0.1:{port}/", 2)
@@ -109,7 +109,7 @@ def test_maps_are_made_while_somebody_looks(pictures):
         asyncio.run(look())
         assert any(backend.made)
         over.set()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -17,7 +17,11 @@ from tests.places import ROOT, SAMPLE
 
 
 def test_a_reader_that_left_ends_a_run_over_several_sources_quietly(tmp_path):
-    names = [str(clip(tmp_path / f"{name}.mp4", pictures=[picture(0)] * 60)) for name in "ab"]
+    # The first has more rows than a pipe holds: it is not done before the reader leaves.
+    names = [
+        str(clip(tmp_path / f"{name}.mp4", pictures=[picture(0)] * count))
+        for name, count in (("a", 2000), ("b", 3))
+    ]
     command = [sys.executable, "-m", "fervid", *names, "--jsonl", "-", "-o", str(tmp_path / "out")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=ROOT, **pipes) as run:

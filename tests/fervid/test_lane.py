@@ -10,6 +10,8 @@ import pytest
 from skimage.data import astronaut
 
 import fervid
+from fervid.link import Link
+from fervid.records import Faces
 from tests import clips, servers
 from tests.backends import FakeBackend
 from tests.fakes import FakeCapture
@@ -55,7 +57,8 @@ def cameras(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left():
+def no_thread_is_left(monkeypatch):
+    monkeypatch.setattr("fervid.prefetch.JOIN_S", 20.0)  # on a loaded machine
     yield
     assert not [t for t in threading.enumerate() if t.name in ("fervid-writer", "fervid-prefetch")]
 
@@ -124,8 +127,10 @@ def test_a_bug_in_a_sink_is_raised_as_it_is(tmp_path):
     assert "write" in {entry.name for entry in caught.traceback}
 
 
-@pytest.mark.parametrize("sources", [1, 2])
-def test_a_recording_alone_is_prepared_while_the_network_runs(tmp_path, monkeypatch, sources):
+@pytest.mark.parametrize(("sources", "ahead"), [(1, 3), (2, 2)])
+def test_a_recording_alone_is_prepared_while_the_network_runs(
+    tmp_path, monkeypatch, sources, ahead
+):
     """With others beside it, as with streams, none is taken of it, but one of each other."""
     prepared, prepare = threading.Semaphore(0), fervid.Pipeline.prepare
 
@@ -135,25 +140,28 @@ def test_a_recording_alone_is_prepared_while_the_network_runs(tmp_path, monkeypa
         return result
 
     class Patient(FakeBackend):
-        met = 0
+        met = more = 0
 
         def run(self, images, eta, target):
             if len(self.seen) == 2:
-                self.met = sum(prepared.acquire(timeout=0.5) for _ in range(12))
+                # Those of this call are among the frames on the way; it may have several of them.
+                concluded = sum(len(images) for images, _, _ in self.seen)
+                wanted = concluded + ahead
+                self.met = sum(prepared.acquire(timeout=20) for _ in range(wanted)) - concluded
+                self.more = prepared.acquire(timeout=0.5)
             return super().run(images, eta, target)
 
     monkeypatch.setattr(fervid.Pipeline, "prepare", counted)
     portrait = np.ascontiguousarray(astronaut()[:240, :320, ::-1])
-    names = [
-        clips.clip(tmp_path / f"{name}.mp4", pictures=[portrait] * 6, size=(320, 240))
+    names = [  # no call but the last ones has the end of a clip
+        clips.clip(tmp_path / f"{name}.mp4", pictures=[portrait] * 12, size=(320, 240))
         for name in "ab"[:sources]
     ]
     backend = Patient()
     with servers.served(*names) as addresses:
         fervid.analyse(*addresses, backend=backend)
-    begun = sum(len(images) for images, _, _ in backend.seen[:3])
-    assert backend.met - begun in ((2,) if sources == 1 else (0, 1))
-    assert sum(len(images) for images, _, _ in backend.seen) == 6 * sources
+    assert (backend.met, backend.more) == (ahead, False)
+    assert sum(len(images) for images, _, _ in backend.seen) == 12 * sources
 
 
 @pytest.mark.parametrize("at_once", [None, 2])
@@ -210,3 +218,57 @@ def test_frames_that_came_before_a_failure_of_the_source_are_all_written(tmp_pat
     assert frames == [0, 1, 2, 3]
     summary = json.loads((journal.parent / "summary.json").read_text())
     assert (summary["frames"], "f_4.png" in summary["error"]) == (4, True)
+
+
+def test_a_loss_is_told_after_the_frames_that_came_before_it(monkeypatch):
+    """Its news is there while the last of them is still analysed."""
+    lost, told = threading.Event(), []
+    note = Link.lost
+
+    def lose(*arguments):
+        note(*arguments)
+        lost.set()
+
+    class Slow:
+        """A detector that finds nothing, and that late."""
+
+        def __init__(self, *_):
+            pass
+
+        def close(self):
+            pass
+
+        def detect(self, bgr, noise=None, search=None):
+            assert lost.wait(60)
+            time.sleep(0.3)  # who tells it at once does so now
+            return Faces.empty()
+
+    class Order:
+        wants_pixels = False
+
+        def write(self, frame, result, drawn):
+            told.append(result.time_s)
+
+        def note(self, event):
+            told.append(event.kind)
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("fervid.reconnect.FIRST_PAUSE_S", 2.0)  # nothing else comes meanwhile
+    monkeypatch.setattr(Link, "lost", lose)
+    monkeypatch.setattr("fervid.pipeline.FaceDetector", Slow)
+    answers = iter([servers.mjpeg(5), servers.status(503)])
+
+    def answer(handler):
+        next(answers)(handler)
+
+    config = fervid.RunConfig(read=fervid.ReadConfig(reconnect=1))
+    with (
+        servers.http_server(answer) as host,
+        pytest.raises(fervid.SourceError, match="was lost"),
+    ):
+        fervid.analyse(f"http://{host}/", config=config, sinks=[Order()], backend=FakeBackend())
+    assert told[-2:] == ["offline", "gave_up"]
+    assert 1 <= len(told[:-2]) <= 5
+    assert told[:-2] == sorted(told[:-2])

@@ -191,6 +191,6 @@ def test_an_interrupt_ends_the_wait_for_a_pipe_that_says_nothing():
         began = time.monotonic()
         child.send_signal(signal.SIGINT)
         said = child.stderr.read().decode()
-        assert child.wait(10) == 130
-    assert time.monotonic() - began < 5
+        assert child.wait(60) == 130
+    assert time.monotonic() - began < 30  # it would wait for ever
     assert "Traceback" not in said

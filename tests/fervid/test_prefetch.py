@@ -11,7 +11,8 @@ from tests.fakes import FakeSource
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left():
+def no_thread_is_left(monkeypatch):
+    monkeypatch.setattr("fervid.prefetch.JOIN_S", 20.0)  # on a loaded machine
     yield
     assert not [t for t in threading.enumerate() if t.name == "fervid-prefetch"]
 

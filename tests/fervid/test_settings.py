@@ -175,7 +175,8 @@ VALUES = {
 
 @given(st.fixed_dictionaries({}, optional=VALUES))
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_any_configuration_survives_toml(tmp_path_factory, monkeypatch, values):
     from fervid.config import ExplainConfig, LabelConfig, OutputConfig, ReadConfig, WindowConfig

@@ -1,6 +1,7 @@
 """Streams over HTTP and UDP, from real servers on loopback; RTSP has a file of its own."""
 
 import socket
+import threading
 import time
 from types import SimpleNamespace
 
@@ -15,7 +16,8 @@ from fervid.prefetch import Prefetch
 from fervid.streams import packets_of
 from tests import clips, servers
 
-HASTY = ReadConfig(open_timeout_s=0.6, read_timeout_s=0.6, reconnect="none")
+# What shall be taken for silent; in less a loaded machine is so by itself.
+HASTY = ReadConfig(open_timeout_s=20, read_timeout_s=2, reconnect="none")
 ONCE = ReadConfig(reconnect="none")
 ODD = "p@:/#%ä &?"
 
@@ -31,30 +33,43 @@ def recording(tmp_path_factory):
 
 
 def test_an_http_camera_is_live_and_every_picture_comes():
-    frames = []
+    frames, moments = [], []
+
+    def clock():
+        moments.append(time.monotonic())
+        return moments[-1]
+
     with servers.http_server(servers.mjpeg(15, rate=50)) as host:
         uri = f"http://{host}/video.mjpg"
-        with open_source(uri, ONCE) as source, pytest.raises(SourceReadError, match="broke off"):
+        with (
+            open_source(uri, ONCE, clock=clock) as source,
+            pytest.raises(SourceReadError, match="broke off"),
+        ):
             frames.extend(source)
     assert source.info.live
     assert (source.info.uri, source.info.codec) == (uri, "mjpeg")
     assert [clips.number(f.bgr) for f in frames] == list(range(15))
     times = [f.time_s for f in frames]
-    assert times[0] == 0
     assert np.diff(times).min() > 0
-    assert times[-1] == pytest.approx(13 / 50, abs=0.15)  # the first two came while it opened
+    assert times == [moment - moments[0] for moment in moments[:15]]  # when each was read
 
 
 def test_a_slow_consumer_gets_the_newest_picture():
+    taken = threading.Event()
+    # Opening takes the first of them; the others come when one of these is with the consumer.
+    camera = servers.mjpeg(20, rate=50, meanwhile=lambda n: n < 5 or taken.wait(20))
     with (
-        servers.http_server(servers.mjpeg(20, rate=50, then_s=2)) as host,
-        Prefetch(open_source(f"http://{host}/", HASTY)) as frames,
+        servers.http_server(camera) as host,
+        Prefetch(open_source(f"http://{host}/", ONCE)) as frames,
     ):
-        next(frames)
-        time.sleep(0.6)
+        first, _ = next(frames)
+        taken.set()
+        until = time.monotonic() + 20
+        while frames.dropped < 18 and time.monotonic() < until:  # all but the first and the last
+            time.sleep(0.01)
         frame, lost = next(frames)
     assert clips.number(frame.bgr) == 19
-    assert lost >= 15
+    assert lost == 18 - clips.number(first.bgr) >= 14
 
 
 @pytest.mark.parametrize("ranges", [True, False])
@@ -101,7 +116,7 @@ def test_a_finished_hls_list_is_a_recording(recording):
         assert source.info.duration_s == pytest.approx(12, abs=0.1)
         began = time.monotonic()
         frames = list(source)
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 11  # at the pace of its pictures it takes 12
     assert [clips.number(f.bgr) for f in frames] == [n % 20 for n in range(300)]
     assert frames[-1].time_s == pytest.approx(299 / 25, abs=0.01)
 
@@ -110,7 +125,7 @@ def test_a_finished_hls_list_is_a_recording(recording):
     ("then", "says"),
     [
         (servers.status(503), r"failed to deliver \d\.\d of 12\.0 s"),
-        (lambda handler: time.sleep(3), r"silent for 0\.6 s"),
+        (lambda handler: time.sleep(20), r"silent for 2 s"),
     ],
 )
 @pytest.mark.parametrize("first", [4, -3])
@@ -132,22 +147,28 @@ def test_hls_pieces_that_do_not_come_are_said(recording, first, then, says):
 
 
 def test_live_hls_comes_at_its_own_pace_without_gaps(recording):
-    with servers.http_server(servers.live_hls(recording)) as host:
-        read = ReadConfig(read_timeout_s=2)
-        with open_source(f"http://{host}/v.m3u8", read) as source:
-            assert source.info.live
-            began, frames, moments = time.monotonic(), [], []
-            for frame in source:
-                frames.append(frame)
-                moments.append(time.monotonic() - began)
-                if len(frames) == 75:
-                    break
+    with (
+        servers.http_server(servers.live_hls(recording)) as host,
+        open_source(f"http://{host}/v.m3u8") as source,
+    ):
+        assert source.info.live
+        began, frames, moments = time.monotonic(), [], []
+        for frame in source:
+            frames.append(frame)
+            moments.append(time.monotonic() - began)
+            if len(frames) == 75:
+                break
     steps = np.diff([clips.number(f.bgr) for f in frames]) % 20
     assert (steps == 1).all()
     times = np.array([f.time_s for f in frames])
-    assert np.diff(times).min() > 0
-    assert times == pytest.approx(np.arange(75) / 25, abs=0.25)
-    assert np.array(moments) == pytest.approx(times, abs=0.25)
+    # Unpaced there would be a wait a piece, four in all. A loaded machine makes one wait of a few,
+    # is late by what the longest step shows, and makes up for it with the next pictures.
+    taken = np.diff(times)
+    assert taken.min() > 0
+    assert (taken > 0.5 / 25).sum() > 12
+    late_s = taken.max() - 1 / 25
+    assert (times > np.arange(75) / 25 - late_s - 0.25).all()
+    assert np.array(moments) == pytest.approx(times, abs=0.25 + late_s)
 
 
 def test_live_hls_that_stops_is_silent_not_ended(recording):
@@ -155,25 +176,32 @@ def test_live_hls_that_stops_is_silent_not_ended(recording):
     with (
         servers.http_server(servers.live_hls(recording, end_s=0)) as host,
         open_source(f"http://{host}/v.m3u8", HASTY) as source,
-        pytest.raises(SourceReadError, match=r"silent for 0\.6 s.*--read-timeout-s"),
+        pytest.raises(SourceReadError, match=r"silent for 2 s.*--read-timeout-s"),
     ):
         frames.extend(source)
     assert len(frames) > 25
+
+
+def stopping(source, n, stop):
+    """The frames of a source whose server is to stop once n have come."""
+    for index, frame in enumerate(source, 1):
+        if index == n:
+            stop.set()
+        yield frame
 
 
 def test_udp_is_live():
     frames = []
     port = servers.free_port(socket.SOCK_DGRAM)
     with (
-        servers.udp_sender(port, frames=40) as sent,
+        servers.udp_sender(port) as stop,
         open_source(f"udp://127.0.0.1:{port}", HASTY) as source,
-        pytest.raises(SourceReadError, match=r"silent for 0\.6 s"),
+        pytest.raises(SourceReadError, match="silent for 2 s"),
     ):
-        frames.extend(source)
-    assert sent.is_set()
+        frames.extend(stopping(source, 25, stop))
+    assert len(frames) >= 25
     assert source.info.live
     steps = np.diff([clips.number(f.bgr) for f in frames]) % 20
-    assert len(frames) > 20
     assert (steps == 1).all()
 
 

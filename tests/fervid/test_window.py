@@ -1,6 +1,7 @@
 """The window on a real X server: keys, closing, displays that are missing, dead, silent or die."""
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -20,6 +21,12 @@ from tests.screens import needs_screen, screen, wait_for
 def display(tmp_path_factory):
     with screen(tmp_path_factory.mktemp("screen")) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A loaded machine may take longer than a person would wait."""
+    monkeypatch.setattr(window_link, "OPEN_S", 60.0)
 
 
 @pytest.fixture
@@ -62,9 +69,13 @@ def test_a_window_of_another_shape_keeps_the_proportions(on_display):
         window.show(chequered())
         name = on_display.window("wide")
         on_display.xdotool("windowsize", "--sync", name, "1200", "360")
-        expected = np.full((360, 1200, 3), on_display.settled()[0, 0])
-        expected[:, 280:920] = chequered()
-        assert shows(on_display, expected)
+
+        def in_the_middle():
+            expected = np.full((360, 1200, 3), on_display.pixels()[0, 0])
+            expected[:, 280:920] = chequered()
+            return shows(on_display, expected)
+
+        wait_for(in_the_middle, "the picture with its proportions")
     finally:
         window.close()
 
@@ -132,13 +143,21 @@ def test_the_title_is_plain_and_without_credentials(on_display, title, shown):
 
 @needs_screen
 def test_only_the_newest_of_many_pictures_is_shown_and_nobody_waits(on_display):
+    """The window's process stands still: whoever waited for it would wait for ever."""
     window = open_window("fast - fervid")
-    try:
-        began = time.monotonic()
-        for level in range(200):
+    shown = threading.Event()
+
+    def show_many():
+        for level in range(200):  # 553 MB
             window.show(np.full((720, 1280, 3), level, np.uint8))
-        assert time.monotonic() - began < 2  # 553 MB
         window.show(np.full((720, 1280, 3), 255, np.uint8))
+        shown.set()
+
+    try:
+        window._process.send_signal(signal.SIGSTOP)
+        threading.Thread(target=show_many, daemon=True).start()
+        assert shown.wait(60)
+        window._process.send_signal(signal.SIGCONT)
         on_display.window("fast")
         wait_for(lambda: shows(on_display, np.full((720, 1280, 3), 255)), "the last picture")
     finally:
@@ -203,7 +222,7 @@ def test_a_display_that_never_answers_is_given_up(monkeypatch):
         monkeypatch.setenv("DISPLAY", f"127.0.0.1:{number}")
         began = time.monotonic()
         assert "did not answer in 2 s" in display_problem()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 # What each of these OpenCVs says when a window is opened; recorded from the real ones.

@@ -7,7 +7,6 @@ from tests import servers
 from tests.mistakes.record import Mistake
 
 TINY = "--model tiny.onnx"
-SOON = f"{TINY} --open-timeout-s 0.6 --read-timeout-s 0.6"
 THINGS = ("tiny.onnx",)
 PAGE = servers.text("<!doctype html><html><body>Camera</body></html>\n" * 50)
 
@@ -45,7 +44,7 @@ def nobody(folder: Path):
 
 def stream(name: str, what: str, address: str, says: str, **other) -> Mistake:
     other.setdefault("around", nobody)
-    return Mistake(name, what, f"fervid {address} {SOON}", 1, says, THINGS, **other)
+    return Mistake(name, what, f"fervid {address} {TINY}", 1, says, THINGS, **other)
 
 
 STREAMS = (
@@ -58,7 +57,7 @@ STREAMS = (
     stream(
         "stream-silent",
         "a stream that does not answer",
-        "rtsp://{host}/video",
+        "rtsp://{host}/video --open-timeout-s 0.6",
         r"did not answer within 0\.6 s",
         around=serving(servers.silent_server),
     ),
@@ -99,7 +98,7 @@ STREAMS = (
     stream(
         "stream-stops",
         "a stream that falls silent: its rows are kept",
-        "http://{host}/video --csv rows.csv --reconnect none",
+        "http://{host}/video --csv rows.csv --reconnect none --read-timeout-s 0.6",
         r"has been silent for 0\.6 s",
         left=("rows.csv",),
         around=http(servers.mjpeg(15, rate=100, then_s=3)),
@@ -142,7 +141,7 @@ STREAMS = (
     stream(
         "stream-udp-silent",
         "a port that nobody sends to",
-        "udp://{host}",
+        "udp://{host} --open-timeout-s 0.6",
         r"^Nothing that can be read as video arrived at udp://",
     ),
     stream(
