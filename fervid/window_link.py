@@ -24,7 +24,7 @@ from fervid.pen import U8
 
 _log = logging.getLogger(__name__)
 
-OPEN_S = 8.0  # a loaded machine needs three to start Python, OpenCV and Qt
+OPEN_S = 20.0  # a loaded machine needs many of them to start Python, OpenCV and Qt
 CLOSE_S = 2.0
 # What libraries say, and what it means to a person.
 CAUSES = (

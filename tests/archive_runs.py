@@ -1,5 +1,6 @@
 """Archives of short clips, whole runs of the program over them, and what they leave."""
 
+import contextlib
 import csv
 import json
 import os
@@ -69,7 +70,8 @@ def finish(source, out, *options):
 
 def kill(process):
     """Kill a program and all its processes, as a power cut would."""
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it may just have ended
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=PATIENCE_S)
 
 
