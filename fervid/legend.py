@@ -7,7 +7,7 @@ import numpy as np
 
 from fervid.pen import HEAT_ALPHA, HEAT_COLOURS, PANEL, SMALL, TEXT, U8, Pen, Rect
 from fervid.records import FrameResult
-from fervid.words import map_words
+from fervid.words import kind_words, map_words
 
 BAR = 44  # units that the legend's colours are wide
 KEPT = 32  # legends: of so many sizes
@@ -53,7 +53,7 @@ def _status_parts(result: FrameResult) -> list[str]:
     noise, n = result.noise, len(result.faces)
     level = "" if noise.kind == "clean" else f" {noise.level:.2f}"
     return [
-        f"noise {noise.kind.replace('_', ' ')}{level}",
+        f"noise {kind_words(noise.kind)}{level}",
         f"filter {result.filter_name}",
         f"{n} face{'' if n == 1 else 's'}",
         f"{result.time_s:.1f} s",

@@ -10,7 +10,7 @@ from fervid.draw import blend_heatmap
 from fervid.legend import heat_bar
 from fervid.pen import CLASS_COLOURS, U8, Colour, Pen
 from fervid.records import F32, FrameResult
-from fervid.words import map_words
+from fervid.words import kind_words, map_words
 
 SIDE = 300  # pixels of a picture
 MARGIN, HEAD, FIGURES = 16, 34, 380  # pixels: around all, above a picture, of the figures' width
@@ -148,7 +148,7 @@ def _conditions(result: FrameResult, i: int | None = None) -> list[str]:
     blocks, blur, dark = noise.quality.tolist()
     lines = [
         f"frame {result.index}, {result.time_s:.2f} s",
-        f"noise {noise.kind.replace('_', ' ')}{level}, filter {result.filter_name}",
+        f"noise {kind_words(noise.kind)}{level}, filter {result.filter_name}",
         f"blocks {blocks:.2f}, blur {blur:.2f}, darkness {dark:.2f}",
     ]
     if i is None:

@@ -83,11 +83,15 @@ def drop_words(snapshot: Snapshot) -> str:
     return words or "0"
 
 
+def kind_words(kind: str) -> str:
+    """A kind of noise, such as "salt-and-pepper"."""
+    return kind.replace("_", "-and-")
+
+
 def noise_words(snapshot: Snapshot) -> str:
     """Kind and level, such as "gaussian sigma 0.120"."""
     name = LEVEL_NAMES.get(snapshot.noise_kind)
-    kind = snapshot.noise_kind.replace("_", "-and-")
-    return kind + (f" {name} {snapshot.noise_level:.3f}" if name else "")
+    return kind_words(snapshot.noise_kind) + (f" {name} {snapshot.noise_level:.3f}" if name else "")
 
 
 def filter_words(snapshot: Snapshot) -> str:
@@ -106,7 +110,7 @@ def filter_why(reason: FilterReason, kind: str, level: float, blocking: float) -
         level: of it.
         blocking: of the frame, 0-1.
     """
-    noise, name = kind.replace("_", "-and-"), LEVEL_NAMES.get(kind)
+    noise, name = kind_words(kind), LEVEL_NAMES.get(kind)
     return {
         "told": "chosen by you",
         "noise": f"against {noise} noise, {name} {level:.2f}",
