@@ -76,7 +76,17 @@ def expand(config: RunConfig) -> list[str]:
             if what in named:
                 raise ConfigError(_twice(source, given, named[what][1]), "sources")
             named[what] = source, given
-    return [source for source, _ in named.values()]
+    sources = [source for source, _ in named.values()]
+    _tell_unused(config, sources)
+    return sources
+
+
+def _tell_unused(config: RunConfig, sources: list[str]) -> None:
+    """Say which `[[source]]` tables no source of the run has: one may be misspelt."""
+    for own in config.per_source:
+        if not any(map(own.applies_to, sources)):
+            shown = without_credentials(own.uri)
+            _log.warning("The [[source]] settings of %s apply to no source of this run.", shown)
 
 
 def _twice(source: str, given: str, before: str) -> str:

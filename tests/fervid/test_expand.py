@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from fervid.cli import main
-from fervid.config import OutputConfig, RunConfig
+from fervid.config import OutputConfig, RunConfig, SourceConfig
 from fervid.errors import ConfigError, SourceOpenError
 from fervid.expand import expand
 from fervid.outputs import plan
@@ -190,3 +190,15 @@ def test_the_real_clips_are_17():
     folder = clips.real("single_face.mp4").parent
     assert len(expanded(folder)) == 17
     assert len(expanded(folder / "hands_*.mkv")) == 6
+
+
+def test_settings_that_no_source_has_are_told_without_their_password(tmp_path, caplog):
+    touch(tmp_path, "in/a.mp4")
+    uris = (str(tmp_path / "in"), str(tmp_path / "on/a.mp4"), "rtsp://me:s3cret@host/door")
+    own = tuple(SourceConfig(uri, read={"every": 2}) for uri in uris)
+    expand(RunConfig((str(tmp_path / "in"),), per_source=own))
+    unused = [f"The [[source]] settings of {uri} apply to no source" for uri in uris]
+    assert unused[0] not in caplog.text
+    assert unused[1] in caplog.text
+    assert "settings of rtsp://host/door apply to no source of this run." in caplog.text
+    assert "s3cret" not in caplog.text
