@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-WAIT_MS = 30_000  # on a loaded machine
+WAIT_MS = 90_000  # on a loaded machine
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )

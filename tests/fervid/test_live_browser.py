@@ -67,6 +67,7 @@ def wait_for_pictures(page, more=3):
     page.wait_for_function(
         "n => Number(document.querySelector('figure canvas')?.dataset.shown ?? 0) >= n",
         arg=more + (shown(page) if page.locator("figure canvas").count() else 0),
+        polling=100,
     )
 
 

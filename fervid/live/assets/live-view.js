@@ -48,17 +48,20 @@ class View {
   }
 
   async show(bytes) {
-    const picture = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
-    if (this.canvas.width !== picture.width || this.canvas.height !== picture.height) {
-      [this.canvas.width, this.canvas.height] = [picture.width, picture.height];
+    try {
+      const picture = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
+      if (this.canvas.width !== picture.width || this.canvas.height !== picture.height) {
+        [this.canvas.width, this.canvas.height] = [picture.width, picture.height];
+      }
+      this.canvas.getContext("2d").drawImage(picture, 0, 0);
+      picture.close();
+      this.canvas.dataset.shown = Number(this.canvas.dataset.shown ?? 0) + 1;
+    } finally { // one that cannot be shown is not the last
+      requestAnimationFrame(() => {
+        this.asked = false;
+        this.want();
+      });
     }
-    this.canvas.getContext("2d").drawImage(picture, 0, 0);
-    picture.close();
-    this.canvas.dataset.shown = Number(this.canvas.dataset.shown ?? 0) + 1;
-    requestAnimationFrame(() => {
-      this.asked = false;
-      this.want();
-    });
   }
 
   full() {
