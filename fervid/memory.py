@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import psutil  # type: ignore[import-untyped]
 
-TRIM_S = 60.0
+TRIM_S = 10.0
 M_ARENA_MAX = -8  # of <malloc.h>
 
 
@@ -41,7 +41,7 @@ def _of_glibc(name: str) -> Callable[..., int] | None:
 
 
 class MemoryKeeper:
-    """Gives memory that is free back to the system, once a minute.
+    """Gives memory that is free back to the system, every ten seconds.
 
     A run of hours has a dozen threads that take pictures of many sizes and let them go. glibc keeps
     the holes that they leave, for each thread its own, and they become more (docs/decisions.md,

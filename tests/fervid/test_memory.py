@@ -14,7 +14,7 @@ def test_memory_is_that_of_this_process():
     assert 5 < process_memory_mb() < 1e5
 
 
-def test_memory_is_given_back_once_a_minute():
+def test_memory_is_given_back_every_few_seconds():
     now, trimmed = [100.0], []
     keeper = MemoryKeeper(lambda: now[0], trimmed.append)
     for now[0] in np.arange(100, 100 + 2.5 * TRIM_S):
