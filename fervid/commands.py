@@ -63,6 +63,8 @@ def help_all(*, app: Annotated[App, Given]) -> int:
 def recover(folder: Path, /, *, console: Annotated[Console, Given]) -> int:
     """Complete what crashed runs left, from the journals in and below a folder.
 
+    It ends with 1 if something is left that could not be completed, or not yet.
+
     Args:
         folder: The results' folder.
         console: Standard output.
@@ -72,7 +74,7 @@ def recover(folder: Path, /, *, console: Annotated[Console, Given]) -> int:
     steps = complete(folder)
     text = "".join(f"{printable(f'{step.path}: {step.done}')}\n" for step in steps)
     _print(console, text or "Everything is complete already.\n")
-    return 0
+    return 1 if any(step.left for step in steps) else 0
 
 
 def report(folder: Path, /, *, overwrite: bool = False, console: Annotated[Console, Given]) -> int:

@@ -27,11 +27,13 @@ class Recovered:
         path: the file that was looked at or written.
         done: in words.
         written: whether it was written.
+        left: whether it still has to be completed, which this time it could not be.
     """
 
     path: Path
     done: str
     written: bool
+    left: bool = False
 
 
 def recover(folder: Path, now: Callable[[], float] = time.time) -> list[Recovered]:
@@ -60,7 +62,7 @@ def recover(folder: Path, now: Callable[[], float] = time.time) -> list[Recovere
     try:
         done += _renew_archive(folder, renew=any(step.written for step in done))
     except SinkError as error:
-        done.append(Recovered(folder / ALL, f"is left as it is: {error}", False))
+        done.append(Recovered(folder / ALL, f"is left as it is: {error}", False, left=True))
     return done
 
 
@@ -69,9 +71,8 @@ def _recover_one(journal: Path, now: Callable[[], float]) -> Iterator[Recovered]
     table, summary = journal.with_suffix(".parquet"), journal.with_name(SUMMARY)
     if table.name == ALL:
         if not table.exists():
-            yield Recovered(
-                journal, f"would become {ALL}, the table of all clips: rename it", False
-            )
+            done = f"would become {ALL}, the table of all clips: rename it"
+            yield Recovered(journal, done, False, left=True)
         return
     missing_table = _needs_table(table)
     missing_summary = journal.name == JOURNAL and not summary.exists()
@@ -84,7 +85,8 @@ def _recover_one(journal: Path, now: Callable[[], float]) -> Iterator[Recovered]
         yield Recovered(journal, "is empty: the run ended before it began", False)
         return
     if now() - journal.stat().st_mtime < QUIET_S:
-        yield Recovered(journal, f"is still being written; try again in {QUIET_S:.0f} s", False)
+        done = f"is still being written; try again in {QUIET_S:.0f} s"
+        yield Recovered(journal, done, False, left=True)
         return
     yield from _rebuild_alone(journal, table if missing_table else None, missing_summary)
 
@@ -96,14 +98,15 @@ def _rebuild_alone(journal: Path, table: Path | None, with_summary: bool) -> Ite
             lock.take()
         except ConfigError:  # a run that waits for its camera adds no line
             done = "is still being written; try again when its run has ended"
-            yield Recovered(journal, done, False)
+            yield Recovered(journal, done, False, left=True)
             return
         try:
             yield from _rebuild(journal, table, with_summary)
         except SinkError as error:
-            yield Recovered(journal, f"is left as it is: {error}", False)
+            yield Recovered(journal, f"is left as it is: {error}", False, left=True)
         except (KeyError, TypeError, ValueError):  # JSON, but not with the fields of a journal
-            yield Recovered(journal, "is left as it is: it is no journal of this version", False)
+            done = "is left as it is: it is no journal of this version"
+            yield Recovered(journal, done, False, left=True)
 
 
 def _needs_table(table: Path) -> bool | None:

@@ -76,7 +76,7 @@ def _refuse_csv(path: Path, engine: Engine) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The files that hold each clip's rows once: all.parquet if it has them all."""
+    """The files that hold each clip's rows once: all.parquet if it has them all and no others."""
     from fervid.sinks.tables import table_header
 
     if probe.is_file(folder):
@@ -90,7 +90,8 @@ def _files(folder: Path) -> list[Path]:
     if about is not None:
         covered = {folder / name for name in about.get("folders", ())}
         changed_s = merged.stat().st_mtime
-        if all(f.parent in covered and f.stat().st_mtime <= changed_s for f in files):
+        same = covered == {f.parent for f in files}  # a clip that was deleted is not wanted
+        if not files or (same and all(f.stat().st_mtime <= changed_s for f in files)):
             return [merged]
     if not files:
         raise ConfigError(

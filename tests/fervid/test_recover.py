@@ -169,6 +169,24 @@ def test_the_command_says_what_it_did(out, tmp_path, capsys):
     assert "There is no folder /nowhere" in said
 
 
+def test_the_command_ends_with_1_while_something_is_left(out, capsys):
+    journal = out / "a" / "x" / "faces.jsonl"
+    journal.with_name("faces.parquet").unlink()
+    os.utime(journal)
+    assert main(["recover", str(out)]) == 1  # it is still being written
+    assert not journal.with_name("faces.parquet").exists()
+    whole = journal.read_bytes()
+    journal.write_text('{"mine": 1}\n')
+    os.utime(journal, (1, 1))
+    assert main(["recover", str(out)]) == 1  # it is no journal
+    journal.write_bytes(b"")
+    assert main(["recover", str(out)]) == 0  # nothing can ever come of it
+    journal.write_bytes(whole)
+    os.utime(journal, (1, 1))
+    assert main(["recover", str(out)]) == 0
+    assert "faces.parquet: 10 rows from faces.jsonl" in capsys.readouterr().out
+
+
 def test_nothing_to_recover_is_a_config_error(tmp_path):
     with pytest.raises(ConfigError, match="There is no journal"):
         recover(tmp_path)

@@ -1,13 +1,16 @@
 """Results as data frames."""
 
+import shutil
 import subprocess
 import sys
 
 import pandas as pd
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from fervid.errors import ConfigError, LibraryMissing
+from fervid.recover import recover
 from fervid.results import read_results
 from tests.archives import write_run
 from tests.places import ROOT
@@ -69,6 +72,17 @@ def test_a_common_table_that_misses_a_clip_is_not_trusted(out, tmp_path):
     other = write_run(tmp_path / "s", {"c.mp4": 2})
     (other / "c").rename(out / "c")
     assert set(read_results(out).source) == {*CLIPS, "c.mp4"}
+
+
+def test_a_clip_whose_folder_was_deleted_is_in_no_result(out):
+    whole = len(read_results(out))
+    shutil.rmtree(out / "a")
+    assert set(read_results(out).source) == {"b/x.mp4"}
+    recover(out)
+    assert pq.read_table(out / "all.parquet").num_rows == 2 * CLIPS["b/x.mp4"]
+    assert "a/x" not in (out / "clips.csv").read_text()
+    shutil.rmtree(out / "b")  # the table by itself is worth reading
+    assert len(read_results(out)) == 2 * CLIPS["b/x.mp4"] < whole
 
 
 def test_one_file_can_be_read(out):
