@@ -1,7 +1,6 @@
 """RunOutputs: all that a run writes, over all its sources."""
 
 import logging
-import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,13 +12,12 @@ from typing import Any, Self, TextIO
 from rich.console import Console
 
 from fervid import probe
-from fervid.archive import ALL, CLIPS, known_folders, refuse_foreign, write_archive
-from fervid.clips import Row, clip_row, failed_row
+from fervid.clips import Row, clip_row
 from fervid.config import STDOUT, RunConfig
 from fervid.console import say
-from fervid.ending import ending
 from fervid.errors import ReaderGone, SinkError
 from fervid.interrupt import held_interrupt
+from fervid.ledger import Ledger
 from fervid.lock import HeldFolders
 from fervid.opened import close_sinks, make_folder, make_sink, open_sink, refuse_gone
 from fervid.outputs import EVENTS, Output, Target, write_summary
@@ -29,9 +27,6 @@ from fervid.segments import Segments
 from fervid.sinks import RunHeader, Sink
 from fervid.sinks.text import TextOutput, sink_error
 from fervid.watch.hub import Watch
-
-# Of all.parquet after Ctrl-C or SIGTERM, which have 2 s; a million take about 2 s by themselves.
-HASTE_ROWS = 100_000
 
 _log = logging.getLogger(__name__)
 
@@ -55,16 +50,8 @@ class RunOutputs:
         self, config: RunConfig, targets: Sequence[Target], stderr: Console, stdout: TextIO
     ) -> None:
         self._config, self._stderr, self._stdout = config, stderr, stdout
-        self._targets, self._several = targets, len(targets) > 1
-        self._out = config.output.out
-        if self._out is not None and not self._several and not probe.exists(self._out / CLIPS):
-            self._out = None  # one clip by itself needs no table of clips
-        if config.segments.segment is not None:
-            self._out = None  # what comes and goes belongs in no table
-        if self._out is not None:
-            refuse_foreign(self._out)
+        self._targets, self._ledger = targets, Ledger(config, targets)
         self._more = {"video": {"threads": config.cores.encode_threads}}
-        self._rows: dict[str, Row] = {}
         self._shared: dict[Output, Any] = {}
         self._observers: dict[str, Observer] = {}
         self._watch: Watch | None = None
@@ -72,7 +59,7 @@ class RunOutputs:
         places = [t.folder for t in targets if t.segmented and t.folder is not None]
         self._retention = Retention(places, config.segments)
         self._held = HeldFolders()
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -94,8 +81,8 @@ class RunOutputs:
         output = None if config.events is None else partial(self._begin_events, config.events)
         self._watch = Watch(config, classes, environment, speak, output)
         for target in self._targets:
-            row = self._rows.get(target.source)
-            if row is not None:  # it could not be opened
+            if target in self._ledger:  # it could not be opened
+                row = self._ledger.row(target)
                 self._watch.end(target.source, target.label, 0, row["error"])
 
     def _begin_events(self, path: Path) -> TextOutput:
@@ -171,7 +158,7 @@ class RunOutputs:
             self._held.leave(target.own_folder)
 
     def _conclude(self, target: Target, summary: Mapping[str, Any]) -> None:
-        self._put(target, clip_row(self.name(target), summary))
+        self.take(target, clip_row(self.name(target), summary))
         if segments := self._segments.pop(target.source, None):
             segments.conclude(summary["error"])
         # Without its folder no output could be opened, and that is the error to tell.
@@ -187,24 +174,22 @@ class RunOutputs:
     def fail(self, target: Target, error: object) -> None:
         """Take the error of a source that failed; figures that it had are kept."""
         self._held.leave(target.own_folder)
-        with self._lock:
-            row = self._rows.get(target.source)
-            if row is None:
-                row = failed_row(self.name(target), target.label, error)
-            self._put(target, row | {"error": str(error)})
+        row = self._ledger.fail(target, error)
         if self._watch is not None:
             with suppress(SinkError):  # this error is the one to tell
                 self._watch.end(target.source, target.label, row["frames"] or 0, str(error))
 
     def take(self, target: Target, row: Row) -> None:
         """Take the row of a source that another process, or an earlier run, has analysed."""
-        self._put(target, row)
+        self._ledger.enter(target, row)
 
     def row(self, target: Target) -> Row:
         """The row of a source; of one that has none yet, without figures."""
-        with self._lock:
-            row = self._rows.get(target.source)
-        return row or failed_row(self.name(target), target.label, "")
+        return self._ledger.row(target)
+
+    def name(self, target: Target) -> str:
+        """The folder of a source below the results' folder; nothing without one."""
+        return self._ledger.name(target)
 
     def __exit__(
         self,
@@ -245,10 +230,9 @@ class RunOutputs:
             SinkError: one could not be completed; the others are.
         """
         with ExitStack() as closing:  # closes all, and raises the last error
-            if show:
+            if show and not self._config.quiet:
                 closing.callback(self._show)
-            if self._out is not None and probe.is_folder(self._out):
-                closing.callback(self._write_archive, self._out, in_haste=in_haste)
+            closing.callback(self._ledger.write, in_haste=in_haste)
             for output in self._shared.values():
                 closing.callback(output.close)
             if self._watch is not None:
@@ -294,40 +278,7 @@ class RunOutputs:
 
         return ParquetTable(path, header.classes)
 
-    def name(self, target: Target) -> str:
-        """The folder of a source below the results' folder; nothing without one."""
-        out = self._config.output.out
-        if target.folder is None or out is None:
-            return ""
-        return target.folder.relative_to(out).as_posix()
-
-    def _put(self, target: Target, row: Row) -> None:
-        with self._lock:
-            self._rows[target.source] = row
-
-    def _write_archive(self, out: Path, *, in_haste: bool) -> None:
-        """Clips of other runs first, then this run's in the order in which they were named."""
-        fresh = {row["folder"]: row for row in self._rows.values()}
-        mine, known = [self.name(target) for target in self._targets], known_folders(out)
-        there = {*known, *fresh}
-        others = [name for name in known if name not in set(mine)]
-        names = [*others, *filter(there.__contains__, mine)]
-        if write_archive(out, names, fresh, HASTE_ROWS if in_haste else math.inf) is None:
-            _log.warning(
-                "%s is not made anew at an early end, as so many rows take long; --resume makes "
-                "it, or `fervid recover %s`.",
-                *(out / ALL, out),
-            )
-
     def _show(self) -> None:
-        """The table at the end; one source that never began has said why, and needs none."""
-        rows = [self._rows[t.source] for t in self._targets if t.source in self._rows]
-        begun = self._several or any(row["frames"] for row in rows)
-        if rows and begun and not self._config.quiet:
-            self._stderr.print(ending(rows, self._places()))
-
-    def _places(self) -> list[str]:
-        """Where a person finds the results."""
-        output, folders = self._config.output, [t.folder for t in self._targets if t.folder]
-        folder = folders[0] if len(folders) == 1 else output.out
-        return [*([f"{folder}/"] if folder else []), *map(str, output.files())]
+        table = self._ledger.ending()
+        if table is not None:
+            self._stderr.print(table)

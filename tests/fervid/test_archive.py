@@ -145,7 +145,7 @@ def test_an_early_end_leaves_a_large_table_to_a_later_run(
     if before:
         write_run(tmp_path, {"a.mp4": 2, "b.mp4": 2})
     for most, left in ((2 * sum(CLIPS.values()) + 8 * before, False), (7, True)):
-        monkeypatch.setattr("fervid.writing.HASTE_ROWS", most)
+        monkeypatch.setattr("fervid.ledger.HASTE_ROWS", most)
         (tmp_path / "all.parquet").unlink() if not before and left else None
         with pytest.raises(KeyboardInterrupt):
             write_run(tmp_path, CLIPS | {f"d{most}.mp4": 0}, end=end)
