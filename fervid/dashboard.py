@@ -14,7 +14,7 @@ from rich.text import Text
 
 from fervid.errors import ReaderGone
 from fervid.overview import render_all
-from fervid.records import Snapshot
+from fervid.status import Snapshot
 from fervid.words import plain_line
 
 REFRESH_S = 1 / 8

@@ -19,10 +19,11 @@ from fervid.outputs import Target, summary_record
 from fervid.painter import Painter
 from fervid.passage import Passage, Seeker
 from fervid.prefetch import Prefetch
-from fervid.records import Frame, FrameResult, Snapshot
+from fervid.records import Frame, FrameResult
 from fervid.session import Session
 from fervid.snapshots import annotated
 from fervid.stats import RunStats
+from fervid.status import Snapshot
 from fervid.writer import Work, Writer
 
 MB = 1_000_000

@@ -8,7 +8,7 @@ from rich.text import Text
 from fervid.glyphs import ASCII, LOST, UNICODE, UNSURE, Framed, padded
 from fervid.panel import MAX_WIDTH, keys_line, render, state_text
 from fervid.portraits import short_lines
-from fervid.records import FaceView, Snapshot
+from fervid.status import FaceView, Snapshot
 from fervid.words import clock_time, doubt_words, drop_words, noise_words, offline_words, shown
 
 LEAST_PANEL = 14  # rows of a panel of its own

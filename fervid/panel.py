@@ -5,7 +5,7 @@ from rich.text import Text
 from fervid.glyphs import ACCENT, ASCII, LOST, SURE, UNICODE, UNSURE, Framed, Glyphs, in_rows
 from fervid.history import FRAMES
 from fervid.portraits import faces_lines
-from fervid.records import Snapshot
+from fervid.status import Snapshot
 from fervid.words import (
     clock_time,
     drop_words,

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from fervid.glyphs import SURE, UNSURE, Glyphs, fitted, in_rows, padded
 from fervid.history import FRAMES, STEP
-from fervid.records import FaceView
+from fervid.status import FaceView
 from fervid.words import doubt_words
 
 MOST_CLASSES = 8  # of a block

@@ -14,7 +14,8 @@ from fervid.history import History
 from fervid.link import LinkEvent
 from fervid.memory import process_memory_mb
 from fervid.rate import Rate, per_s
-from fervid.records import FaceView, FrameResult, Noise, Snapshot, SourceInfo
+from fervid.records import FrameResult, Noise, SourceInfo
+from fervid.status import FaceView, Snapshot
 
 WINDOW_FRAMES = 240  # over which latencies are shown
 MAX_TRACKS = 1000  # of which the summary keeps details

@@ -1,7 +1,8 @@
 """What a person reads of a run's state: pure functions from numbers and codes to words."""
 
 from fervid.link import Outage
-from fervid.records import FaceView, FilterReason, Snapshot
+from fervid.records import FilterReason
+from fervid.status import FaceView, Snapshot
 
 LEVEL_NAMES = {"gaussian": "sigma", "salt_pepper": "density", "speckle": "sigma"}
 DAY_S = 86_400.0

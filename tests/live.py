@@ -18,7 +18,8 @@ import numpy as np
 from fervid.config import RunConfig, ServeConfig
 from fervid.live import LivePage
 from fervid.live.feed import Feed
-from fervid.records import Frame, FrameResult, Noise, Snapshot, SourceInfo
+from fervid.records import Frame, FrameResult, Noise, SourceInfo
+from fervid.status import Snapshot
 from tests import results, servers
 from tests.places import ROOT
 

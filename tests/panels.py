@@ -6,7 +6,7 @@ import math
 from rich.console import Console, Group
 
 from fervid.overview import render_all
-from fervid.records import FaceView, Snapshot
+from fervid.status import FaceView, Snapshot
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 STAGES = ("decode", "noise", "picture", "detect", "track", "filter", "crop", "model", "draw")

@@ -19,7 +19,8 @@ from fervid.live.address import bind, url
 from fervid.live.feed import Feed
 from fervid.live.figures import greeting
 from fervid.live.guard import Guard
-from fervid.records import Snapshot, SourceInfo
+from fervid.records import SourceInfo
+from fervid.status import Snapshot
 
 WATCHED_S, UNWATCHED_S = 0.25, 2.0  # between two states of a source
 MOST_ENDED = 8  # sources that have ended and are still shown

@@ -12,7 +12,8 @@ from fervid.config import RunConfig
 from fervid.link import LinkEvent
 from fervid.live.history import History
 from fervid.painter import Painter
-from fervid.records import Frame, FrameResult, Snapshot, SourceInfo
+from fervid.records import Frame, FrameResult, SourceInfo
+from fervid.status import Snapshot
 
 MAP_S = 1 / 8  # between two heatmaps that only the page wants; faces keep their last one meanwhile
 U8 = NDArray[np.uint8]

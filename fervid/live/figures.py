@@ -8,8 +8,9 @@ from fervid.legend import heat_bar
 from fervid.live.feed import Feed
 from fervid.live.history import STEP_S
 from fervid.pen import CLASS_COLOURS
-from fervid.records import NOISE_KINDS, FrameResult, Snapshot
+from fervid.records import NOISE_KINDS, FrameResult
 from fervid.stats import face_views
+from fervid.status import Snapshot
 from fervid.words import chosen_words, filter_why, map_words
 
 HEAT_STEPS = 17  # colours of the map's legend
