@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Iterator
 from functools import partial
 from importlib import resources
+from threading import RLock
 from typing import Any, Literal, Self
 
 import cv2
@@ -45,27 +46,33 @@ SCORE_CLEAN = 0.5
 SCORE_NOISY = 0.3
 WARM_UP_PX = 128
 
+# Descriptor 2 is the process's. Detectors of two threads take turns: else the one would put back
+# what the other had set, and what is written there would be lost for good. Closing may happen
+# inside opening, when Python collects a detector that nobody holds.
+_DESCRIPTOR_2 = RLock()
+
 log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
 def _stderr_to_log() -> Iterator[None]:
-    """Send what C++ code writes to file descriptor 2 to the log, at DEBUG."""
-    try:
-        saved = os.dup(2)
-    except OSError:  # no descriptor 2: nothing to protect
-        yield
-        return
-    with tempfile.TemporaryFile() as caught:
+    """Send what C++ code writes to file descriptor 2 to the log, at DEBUG; a thread at a time."""
+    with _DESCRIPTOR_2:
         try:
-            os.dup2(caught.fileno(), 2)
+            saved = os.dup(2)
+        except OSError:  # no descriptor 2: nothing to protect
             yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            caught.seek(0)
-            for line in caught.read().decode(errors="replace").splitlines():
-                log.debug("mediapipe: %s", line)
+            return
+        with tempfile.TemporaryFile() as caught:
+            try:
+                os.dup2(caught.fileno(), 2)
+                yield
+            finally:
+                os.dup2(saved, 2)
+                os.close(saved)
+                caught.seek(0)
+                for line in caught.read().decode(errors="replace").splitlines():
+                    log.debug("mediapipe: %s", line)
 
 
 def _open_detector(model: ModelName, score: float) -> Any:

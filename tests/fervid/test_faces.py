@@ -1,6 +1,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import cv2
@@ -135,6 +137,31 @@ def test_descriptor_2_comes_back_after_an_error(capfd, caplog):
     os.write(2, b"for people\n")
     assert capfd.readouterr().err.endswith("for people\n")
     assert "mediapipe: from C++" in caplog.messages
+
+
+def test_descriptor_2_comes_back_from_two_threads_at_once(capfd):
+    inside, leave = threading.Event(), threading.Event()
+
+    def first():
+        with _stderr_to_log():
+            inside.set()
+            leave.wait(10)
+
+    def second():
+        inside.wait(10)
+        with _stderr_to_log():
+            threads[0].join(10)  # has left already where they take turns
+
+    threads = [threading.Thread(target=work) for work in (first, second)]
+    for thread in threads:
+        thread.start()
+    inside.wait(10)
+    time.sleep(0.2)  # the second one has come as far as it may
+    leave.set()
+    for thread in threads:
+        thread.join(10)
+    os.write(2, b"for people\n")
+    assert capfd.readouterr().err.endswith("for people\n")
 
 
 def test_picture_is_reduced_and_smoother_the_more_noise_there_is():
