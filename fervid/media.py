@@ -60,8 +60,7 @@ class FileSource:
 
         self._remote = "://" in uri
         self._path = None if self._remote or uri == STDIN else Path(uri)
-        self._uri = without_credentials(uri)
-        self._read, self._clock = read, clock
+        self._uri, self._read, self._clock = without_credentials(uri), read, clock
         self._pipe = standard_input() if uri == STDIN else None
         self._converter = VideoReformatter()
         self._container = (
@@ -72,7 +71,8 @@ class FileSource:
         try:
             self._live = is_live(uri, self._container)
             self.finite = not self._live or bool(self._container.duration)
-            self._pacer = Pacer(clock) if self._live and in_pieces(self._container) else None
+            self._in_pieces = self._remote and in_pieces(self._container)
+            self._pacer = Pacer(clock) if self._live and self._in_pieces else None
             self._stream = video_stream(self._container, self._uri)
             # Decoding several frames side by side would hold a live picture back.
             self._stream.codec_context.thread_type = "SLICE" if self._live else "AUTO"
@@ -115,7 +115,7 @@ class FileSource:
                 time_s = now - start_s
             else:
                 time_s = self._media.seconds(picture.pts)
-                if self._remote and time_s - end_s > LOST_S:
+                if self._in_pieces and time_s - end_s > LOST_S:
                     lost_s += time_s - end_s
                 end_s = time_s + self._length_s(picture)
                 if time_s < self._from_s:
@@ -186,7 +186,9 @@ class FileSource:
         """
         info, rate = self.info, self.info.rate or DEFAULT_RATE
         promised_s = max(info.duration_s or 0.0, float((info.n_frames or 0) / rate))
-        lost_s += max(0.0, promised_s - end_s)
+        # The length of a whole file says little of its pictures: the sound may go on after them.
+        if self._in_pieces or self._stream.duration or len(self._container.streams) == 1:
+            lost_s += max(0.0, promised_s - end_s)
         if self._remote and not self._live and lost_s > LOST_S:
             raise SourceReadError(
                 f"The server of {self._uri} failed to deliver {lost_s:.1f} of {promised_s:.1f} s; "

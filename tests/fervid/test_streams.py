@@ -86,6 +86,17 @@ def test_a_file_over_http_is_a_recording(tmp_path, name, ranges):
     assert [f.time_s for f in frames] == pytest.approx([n / 25 for n in range(12)], abs=1e-3)
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_pictures_that_stand_and_sound_that_goes_on_over_http_are_nothing_lost(tmp_path, name):
+    times = [0.0, 0.04, 0.08, 5.0, 10.0, 10.04]
+    clips.clip(tmp_path / name, frames=6, times=times, sound="aac", sound_s=15.0)
+    with (
+        servers.http_server(servers.files(tmp_path)) as host,
+        open_source(f"http://{host}/{name}") as source,
+    ):
+        assert [f.time_s for f in source] == pytest.approx(times, abs=1e-3)
+
+
 def test_a_file_whose_server_breaks_off_says_so(tmp_path):
     pictures = list(np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), np.uint8))
     clips.clip(tmp_path / "a.ts", pictures=pictures)
