@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fervid.backends import Backend
 from fervid.controls import View
+from fervid.errors import ModelError
 from fervid.filters import FilterName
 from fervid.records import CAM_NAMES, F32, Faces, Frame, ModelOutput, Noise
 
@@ -154,6 +155,10 @@ def infer(backend: Backend, frames: Sequence[Prepared]) -> list[ModelOutput]:
     Args:
         backend: runs the network.
         frames: of one source or of several; each is timed as long as the whole call takes.
+
+    Raises:
+        ModelError: what it gives are no numbers: the first class would pass for certain, and an
+            average over time would never be rid of them.
     """
     with ExitStack() as timed:
         for frame in frames:
@@ -176,6 +181,11 @@ def _run(backend: Backend, frames: Sequence[Prepared]) -> Iterator[ModelOutput]:
         out = backend.run(images, eta, target, maps=False)  # type: ignore[call-arg]
     else:
         out = backend.run(images, eta, target)
+    if not np.isfinite(out.logits).all():
+        raise ModelError(
+            f"The model {backend.card.name} gives values that are no numbers; choose another "
+            "--device, or export it again."
+        )
     cuts = np.cumsum(counts)[:-1]
     parts = (np.split(array, cuts) for array in (out.logits, out.maps, out.cams))
     return iter([ModelOutput(*arrays) for arrays in zip(*parts, strict=True)])

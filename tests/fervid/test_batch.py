@@ -11,7 +11,7 @@ from skimage.data import astronaut
 import fervid
 from fervid.batch import Network, infer
 from fervid.controls import View
-from fervid.errors import ModelLoadError
+from fervid.errors import ModelError, ModelLoadError
 from fervid.faces import FaceDetector
 from tests import clips, servers
 from tests.backends import FakeBackend, Sparing
@@ -49,6 +49,18 @@ def test_one_call_for_all_and_each_gets_its_own(frames):
         (alone,) = infer(FakeBackend(), [frame])
         assert np.array_equal(output.logits, alone.logits)
         assert frame.watch.stages_ms["network"] >= 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_numbers_are_refused_and_not_taken_for_a_class(frames, value):
+    class Broken(FakeBackend):
+        def run(self, images, eta, target):
+            out = super().run(images, eta, target)
+            out.logits[-1, 2] = value
+            return out
+
+    with pytest.raises(ModelError, match="fake gives values that are no numbers"):
+        infer(Broken(), frames)
 
 
 def test_frames_without_faces_and_no_frames_call_nothing(frames):
