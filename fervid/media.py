@@ -22,6 +22,7 @@ from fervid.pace import Pacer
 from fervid.picture_size import MOST_PIXELS
 from fervid.pipe import Pipe, standard_input
 from fervid.records import Frame, SourceInfo
+from fervid.resized import resized
 from fervid.seeking import key_frame_before
 from fervid.streams import in_pieces, is_live, open_stream
 from fervid.upright import orientation, set_upright, square_size
@@ -91,11 +92,9 @@ class FileSource:
             )
             self._pictures = self._decoder.pictures()
             self._first = self._first_picture()
-            self._index, self._from_s = 0, 0.0
-            self._turn = orientation(self._first)
-            self._size = square_size(
-                self._first.width, self._first.height, self._stream.sample_aspect_ratio
-            )
+            self._index, self._from_s, self._turn = 0, 0.0, orientation(self._first)
+            self._stored = self._first.width, self._first.height
+            self._size = square_size(*self._stored, self._stream.sample_aspect_ratio)
             self.info = self._describe(uri)
             self._media = self._media_clock()
             check_size(self.info)
@@ -249,6 +248,16 @@ class FileSource:
         )
 
     def _bgr(self, picture: "VideoFrame") -> NDArray[np.uint8]:
-        """The picture upright, and as large as the first one even if the stream changes size."""
-        converted = self._converter.reformat(picture, *self._size, "bgr24", threads=1)
-        return set_upright(np.asarray(converted.to_ndarray(), np.uint8), self._turn)
+        """The picture upright, and as large as the first one even if the stream changes size.
+
+        One of another shape is shown whole and undistorted, beside black.
+        """
+        size, stored = self._size, (picture.width, picture.height)
+        if stored != self._stored:
+            context = self._stream.codec_context
+            wide, high = square_size(*stored, context.sample_aspect_ratio)
+            share = min(self._size[0] / wide, self._size[1] / high)
+            size = max(1, round(wide * share)), max(1, round(high * share))
+        converted = self._converter.reformat(picture, *size, "bgr24", threads=1)
+        bgr = np.asarray(converted.to_ndarray(), np.uint8)
+        return set_upright(resized(bgr, *self._size), self._turn)

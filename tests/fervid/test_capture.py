@@ -123,6 +123,22 @@ def test_pixels_are_made_square_by_enlarging(tmp_path, name, aspect, rotation, s
     assert corner[:, : size[0] // 2].mean() == pytest.approx(1, abs=0.1)
 
 
+def test_a_recording_that_changes_its_shape_is_not_distorted(tmp_path):
+    parts = []
+    for name, (wide, high) in {"a.ts": (160, 120), "b.ts": (120, 160)}.items():
+        shown = np.full((high, wide, 3), 40, np.uint8)
+        shown[high // 2 - 20 : high // 2 + 20, wide // 2 - 20 : wide // 2 + 20] = 220
+        clips.clip(tmp_path / name, pictures=[shown] * 3, size=(wide, high))
+        parts.append((tmp_path / name).read_bytes())
+    (tmp_path / "both.ts").write_bytes(b"".join(parts))
+    with open_source(str(tmp_path / "both.ts")) as source:
+        bright = [np.nonzero(frame.bgr[..., 1] > 130) for frame in source]
+    assert len(bright) == 6
+    high, wide = np.array([[np.ptp(rows) + 1, np.ptp(columns) + 1] for rows, columns in bright]).T
+    assert wide == pytest.approx(high, abs=1)
+    assert wide == pytest.approx([40] * 3 + [30] * 3, abs=1)
+
+
 def test_odd_sizes_and_sound(tmp_path):
     path = clips.clip(tmp_path / "odd.mkv", pixels="yuv444p", size=(63, 47), sound="aac")
     source, frames = read(path)
