@@ -1,3 +1,4 @@
+import itertools
 import signal
 import threading
 import time
@@ -88,6 +89,36 @@ def test_a_late_picture_passes_at_once_and_the_pace_stays():
     assert next(times) == 0
     watch.now += 0.7
     assert list(times) == pytest.approx([0.7, 1.0, 2.0])
+
+
+def longest_waits(pieces):
+    """The longest wait between two pictures of each 30 s; `pieces` says when each of 2 s comes."""
+    watch, shown = Watch(), []
+    for piece, come_s in enumerate(pieces):
+        watch.now = max(watch.now, 100 + come_s)
+        shown.extend(watch.times(2 * piece + k / 25 for k in range(50)))
+    waits = [after - before for before, after in itertools.pairwise(shown)]
+    return [max(waits[n : n + 750]) for n in range(0, len(waits) - 749, 750)]
+
+
+def test_an_encoder_that_paused_gets_its_pace_back():
+    waits = longest_waits([2 * n + 10 * (n >= 16) for n in range(120)])
+    assert waits[0] == pytest.approx(0.04)
+    assert waits[3:] == pytest.approx([0.04] * len(waits[3:]), abs=1e-6)
+
+
+def test_a_slow_clock_costs_no_pace():
+    waits = longest_waits([2 * n * 1.001 for n in range(1500)])
+    assert max(waits) < 0.15
+
+
+def test_a_hiccup_of_the_network_is_caught_up_with():
+    watch, late = Watch(), []
+    for n in range(60):
+        come_s = 2 * n if n < 20 else max(2 * n, 46)  # three pieces at once
+        watch.now = max(watch.now, 100 + come_s)
+        late.append(list(watch.times([2 * n, 2 * n + 1.96]))[-1] - (2 * n + 1.96))
+    assert late[-1] == pytest.approx(0, abs=1e-6)
 
 
 def test_a_gap_in_the_timestamps_is_not_waited_for():
