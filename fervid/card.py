@@ -21,6 +21,8 @@ CARD_KEY = "fervid.card"
 CARD_VERSION = 1
 # What a card may ask for, so that a hostile one cannot take all memory or write to a terminal.
 LARGEST_PX, MOST_CLASSES, LONGEST_NAME = 1024, 1000, 60
+# Sides of a face that a crop may have and lie away, and the most that ln(temperature) may be.
+WIDEST_CROP, FARTHEST_CROP, MOST_HEAT = 4.0, 2.0, 60.0
 FILTER_NAMES = get_args(FilterChoice)[1:]  # "auto" is no filter
 FILTERED_KINDS = (*NOISE_KINDS, "blocked")
 
@@ -97,12 +99,19 @@ class ModelCard:
             raise CardError(f"The model's card names an unknown stem, {self.stem!r}.")
         if len(self.temperature) != 3:
             raise CardError("The model's card needs three numbers for its temperature.")
+        self._check_ranges()
         for kind, name in self.filters.items():
             if kind not in FILTERED_KINDS or name not in FILTER_NAMES:
                 raise CardError(
                     f"The model's card pairs the noise {kind!r} with the filter {name!r}; known "
                     f"are {', '.join(FILTERED_KINDS)} and {', '.join(FILTER_NAMES)}."
                 )
+
+    def _check_ranges(self) -> None:
+        if self.crop_scale > WIDEST_CROP or abs(self.crop_shift) > FARTHEST_CROP:
+            raise CardError("The model's card has crops that are larger or farther than any face.")
+        if sum(map(abs, self.temperature)) > MOST_HEAT:
+            raise CardError("The model's card has an impossible temperature.")
 
     def to_json(self) -> str:
         """The card as one line of JSON."""
