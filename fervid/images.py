@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fervid import probe
 from fervid.containers import check_file, check_size
 from fervid.errors import SourceError, SourceOpenError, SourceReadError
-from fervid.picture_size import MOST_BYTES, MOST_PIXELS, is_animated, stated_size
+from fervid.picture_size import MOST_BYTES, MOST_PIXELS, box_turns, is_animated, stated_size
 from fervid.records import Frame, SourceInfo
 from fervid.refusals import reason
 from fervid.silence import silent_opencv
@@ -235,13 +235,21 @@ def decode(data: bytes) -> U8 | None:
         try:
             if data.startswith(JPEG):  # never transparent, and OpenCV knows its orientation
                 return _bgr(cv2.imdecode(raw, cv2.IMREAD_COLOR))
-            picture = _bgr(cv2.imdecode(raw, cv2.IMREAD_UNCHANGED))
+            picture = _turned(_bgr(cv2.imdecode(raw, cv2.IMREAD_UNCHANGED)), *box_turns(data))
             if picture is not None and any(mark in data for mark in EXIF):
                 # IMREAD_UNCHANGED leaves the orientation aside; such files are photographs.
                 return _bgr(cv2.imdecode(raw, cv2.IMREAD_COLOR))
         except cv2.error:
             return None
     return picture
+
+
+def _turned(picture: U8 | None, quarters: int, mirror: int | None) -> U8 | None:
+    """A picture as its file wants it turned; OpenCV leaves that aside in AVIF files."""
+    if picture is None or (not quarters and mirror is None):
+        return picture
+    picture = np.rot90(picture, quarters)
+    return np.ascontiguousarray(picture if mirror is None else np.flip(picture, mirror))
 
 
 def _bgr(picture: Any) -> U8 | None:

@@ -16,6 +16,8 @@ JPEG_BARE = frozenset({0x01, 0xFF, *range(0xD0, 0xDA)})  # markers without a len
 PNM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)")
 PAM = re.compile(rb"P7\s(?:.*\n)*?WIDTH (\d+)\s(?:.*\n)*?HEIGHT (\d+)")
 TIFF_WIDTH, TIFF_HEIGHT = 256, 257
+# AVIF's boxes of 9 bytes, the last of which says how often, and which way.
+BOX_TURNS = re.compile(rb"(?s)\0\0\0\x09irot(.)"), re.compile(rb"(?s)\0\0\0\x09imir(.)")
 WEBP_FLAGS, WEBP_ANIMATED = 20, 2  # where an extended WebP has its flags, and the flag
 
 Size = tuple[int, int]
@@ -113,6 +115,17 @@ def _boxes(data: bytes) -> Size | None:
         return _jpeg2000(data)
     places = (found.end() for found in re.finditer(b"ispe", data[: 1 << 20]))
     return max((_pair(">II", data, place + 4) for place in places), default=None)
+
+
+def box_turns(data: bytes) -> tuple[int, int | None]:
+    """How an AVIF file wants its picture turned: quarter turns against the clock, then a mirror.
+
+    Returns:
+        0 to 3; and what is mirrored then: 0 top with bottom, 1 left with right, None nothing.
+    """
+    head = data[: 1 << 20] if data[4:8] == b"ftyp" else b""
+    turn, mirror = (found and found[1][0] for found in (p.search(head) for p in BOX_TURNS))
+    return (turn or 0) & 3, None if mirror is None else mirror & 1
 
 
 def _jpeg2000(data: bytes) -> Size | None:

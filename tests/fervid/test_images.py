@@ -6,6 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageOps, features
 
 from fervid.capture import open_source
 from fervid.config import ReadConfig
@@ -83,6 +84,21 @@ def test_every_exif_orientation_is_honoured(tmp_path, orientation, turn):
     sideways[:16, :16] = 200
     source, frames = read(clips.exif_jpeg(tmp_path / "a.jpg", sideways, orientation))
     upright = turn(sideways)
+    assert frames[0].bgr.shape == upright.shape == (source.info.height, source.info.width, 3)
+    assert np.abs(frames[0].bgr.astype(int) - upright).mean() < 4
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow writes no AVIF")
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_of_an_avif_is_honoured(tmp_path, orientation):
+    sideways = clips.picture(0)
+    sideways[:16, :16] = 200
+    path, exif = tmp_path / "a.avif", Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(sideways).save(path, exif=exif)
+    with Image.open(path) as image:
+        upright = np.asarray(ImageOps.exif_transpose(image))
+    source, frames = read(path)
     assert frames[0].bgr.shape == upright.shape == (source.info.height, source.info.width, 3)
     assert np.abs(frames[0].bgr.astype(int) - upright).mean() < 4
 
