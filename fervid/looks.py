@@ -126,6 +126,9 @@ def _near(look: Look, bgr: U8, noise: Noise) -> U8:
         bgr, scale = detector_picture(bgr, noise)
     h, w = bgr.shape[:2]
     x0, y0, x1, y1 = (round(v * scale) for v in look.window)
+    # Of a face that the frame's corner cuts, rounding leaves a pixel.
+    x0, y0 = min(x0, w - 1), min(y0, h - 1)
+    x1, y1 = max(x1, x0 + 1, 1), max(y1, y0 + 1, 1)
     inside = bgr[max(y0, 0) : min(y1, h), max(x0, 0) : min(x1, w)]
     above, below, left, right = max(-y0, 0), max(y1 - h, 0), max(-x0, 0), max(x1 - w, 0)
     square = cv2.copyMakeBorder(inside, above, below, left, right, cv2.BORDER_REPLICATE)

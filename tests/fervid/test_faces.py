@@ -13,7 +13,15 @@ from skimage import data
 from fervid import corruptions
 from fervid.errors import ModelLoadError
 from fervid.faces import FaceDetector, _stderr_to_log
-from fervid.looks import CLEAN_HEIGHT, NOISY_HEIGHT, detector_picture, suppressed
+from fervid.looks import (
+    CLEAN_HEIGHT,
+    CLOSE_UP_PX,
+    NOISY_HEIGHT,
+    close_up,
+    detector_picture,
+    look_picture,
+    suppressed,
+)
 from fervid.records import Faces, Noise
 from fervid.search import FaceSearch
 
@@ -162,6 +170,14 @@ def test_descriptor_2_comes_back_from_two_threads_at_once(capfd):
         thread.join(10)
     os.write(2, b"for people\n")
     assert capfd.readouterr().err.endswith("for people\n")
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (3838, 2158)])
+def test_a_close_up_of_the_last_pixels_of_a_face_is_no_error(corner):
+    noise = Noise("gaussian", np.array([0.3, 0, 0], np.float32), 0.3, np.zeros(3, np.float32))
+    look = close_up("short", np.array([*corner, corner[0] + 2, corner[1] + 2], np.float32), 2.0)
+    frame = np.zeros((2160, 3840, 3), np.uint8)
+    assert look_picture(look, frame, noise).shape == (CLOSE_UP_PX, CLOSE_UP_PX, 3)
 
 
 def test_picture_is_reduced_and_smoother_the_more_noise_there_is():
