@@ -184,7 +184,7 @@ class FileSource:
             SourceReadError: a server failed to deliver it, or the file was cut off.
         """
         info, rate = self.info, self.info.rate or DEFAULT_RATE
-        promised_s = max(info.duration_s or 0.0, float((info.n_frames or 0) / rate))
+        promised_s = info.duration_s or 0.0
         # The length of a whole file says little of its pictures: the sound may go on after them.
         if self._in_pieces or self._stream.duration or len(self._container.streams) == 1:
             lost_s += max(0.0, promised_s - end_s)
@@ -194,6 +194,8 @@ class FileSource:
                 "start again.",
                 self._uri,
             )
+        # Of a trimmed file that counts more than is shown, so alone it proves nothing.
+        promised_s = max(promised_s, float((info.n_frames or 0) / rate))
         estimated = self._container.format.name == "mpeg"
         if self._path is not None:
             check_whole(self._path, end_s, promised_s, rate, estimated=estimated)

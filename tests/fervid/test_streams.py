@@ -5,6 +5,7 @@ import threading
 import time
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 
@@ -95,6 +96,26 @@ def test_pictures_that_stand_and_sound_that_goes_on_over_http_are_nothing_lost(t
         open_source(f"http://{host}/{name}") as source,
     ):
         assert [f.time_s for f in source] == pytest.approx(times, abs=1e-3)
+
+
+def test_a_trimmed_file_over_http_is_whole(tmp_path):
+    pictures = [clips.picture(n % 20) for n in range(200)]
+    clips.clip(tmp_path / "whole.mp4", pictures=pictures, options={"g": "50", "bf": "0"})
+    with (
+        av.open(str(tmp_path / "whole.mp4")) as whole,
+        av.open(str(tmp_path / "a.mp4"), "w", options={"avoid_negative_ts": "disabled"}) as file,
+    ):
+        stream = file.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(video=0):
+            if packet.size:
+                packet.pts -= 4 / packet.time_base  # what lies before 0 is left to an edit list
+                packet.dts, packet.stream = packet.pts, stream
+                file.mux(packet)
+    with (
+        servers.http_server(servers.files(tmp_path)) as host,
+        open_source(f"http://{host}/a.mp4") as source,
+    ):
+        assert len(list(source)) == 100
 
 
 def test_a_file_whose_server_breaks_off_says_so(tmp_path):
