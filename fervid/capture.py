@@ -6,6 +6,7 @@ A source is opened in its constructor, iterated once and closed. It is not threa
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from fervid.reconnect import ReconnectingSource
 from fervid.records import Frame, SourceInfo
 from fervid.region import shaped
 from fervid.remote import check_remote
+from fervid.resized import resized
 from fervid.silence import silent_opencv
 from fervid.source import Source
 from fervid.thinning import thinned
@@ -206,7 +208,7 @@ class CameraSource:
         while (picture := self._read()) is not None:
             now = self._clock()
             start_s = now if index == 0 else start_s
-            yield Frame(index, now - start_s, picture)
+            yield Frame(index, now - start_s, resized(picture, self.info.width, self.info.height))
             index += 1
         raise SourceReadError(
             f"The {self._label} stopped delivering pictures; plug it in again and start again.",
@@ -245,9 +247,11 @@ class CameraSource:
         for _ in range(CAMERA_RETRIES):
             if time.monotonic() - began_s > CAMERA_SILENT_S:
                 break
-            read, picture = self._capture.read()
-            if read and picture is not None and picture.size:
-                bgr = picture if picture.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
-                return np.ascontiguousarray(bgr, np.uint8)
+            with suppress(cv2.error):  # of some drivers, where a picture cannot be decoded
+                read, picture = self._capture.read()
+                if read and picture is not None and picture.size:
+                    if picture.ndim == 2:
+                        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
+                    return np.ascontiguousarray(picture, np.uint8)
             self.damaged += 1
         return None

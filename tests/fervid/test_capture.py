@@ -350,6 +350,28 @@ def test_camera_passes_over_single_failures_and_grey_pictures_become_bgr():
         assert source.damaged == 3
 
 
+def test_what_a_driver_cannot_decode_ends_no_run_and_a_size_stays():
+    class Faulty(FakeCapture):
+        def read(self):
+            came, shown = super().read()
+            if came and shown.shape[0] == 1:
+                raise cv2.error("OpenCV: corrupt JPEG")
+            return came, shown
+
+    large = clips.picture(7, (2 * clips.SIZE[0], 2 * clips.SIZE[1]))
+    pictures = [clips.picture(0), clips.picture(1), clips.picture(2, (1, 1)), large]
+    with open_source("camera:0", capture_factory=Faulty(pictures)) as source:
+        frames = list(itertools.islice(source, 2))
+        assert [clips.number(f.bgr) for f in frames] == [1, 7]
+        assert {f.bgr.shape[:2] for f in frames} == {clips.SIZE[::-1]}
+        assert source.damaged == 1
+    with open_source(
+        "camera:0", ReadConfig(reconnect="none"), capture_factory=Faulty(pictures)
+    ) as alone:
+        frames = list(itertools.islice(alone, 2))
+        assert {f.bgr.shape[:2] for f in frames} == {clips.SIZE[::-1]}
+
+
 @pytest.mark.parametrize(
     ("capture", "words"),
     [
