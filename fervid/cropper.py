@@ -34,8 +34,8 @@ class Cropper:
         if told != "auto":
             return told
         name = choose_filter(noise, self._table)
-        small = longer_sides(faces.boxes) * self._card.crop_scale <= self._card.input_px
-        return "none" if name == "deblock" and not small.any() else name
+        large = longer_sides(faces.boxes) * self._card.crop_scale > self._card.input_px
+        return "none" if name == "deblock" and len(faces) and large.all() else name
 
     def reason(self, name: FilterName, told: FilterChoice, noise: Noise) -> FilterReason:
         """Why a frame has this filter, for a person."""

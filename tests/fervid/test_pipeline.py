@@ -7,9 +7,10 @@ from skimage.data import astronaut
 
 from fervid import corruptions
 from fervid.config import ExplainConfig, FaceConfig, FilterConfig, RunConfig
+from fervid.cropper import Cropper
 from fervid.faces import FaceDetector
 from fervid.pipeline import Pipeline, largest
-from fervid.records import Faces, Frame
+from fervid.records import Faces, Frame, Noise
 from tests.backends import FakeBackend, Sparing
 
 STAGES = ["noise", "faces", "crops", "network", "explain"]
@@ -88,6 +89,14 @@ def test_small_faces_in_blocks_are_smoothed(portrait, px, expected):
         result = pipeline.process(Frame(0, 0.0, coded))
     assert result.noise.quality[0] > 0.5
     assert (result.noise.kind, result.filter_name) == ("clean", expected)
+
+
+def test_without_faces_the_reason_does_not_speak_of_large_ones():
+    quality = np.array([0.9, 0, 0], np.float32)
+    blocked = Noise("clean", np.zeros(3, np.float32), 0.0, quality)
+    cropper = Cropper(FakeBackend().card, "tuned")
+    name = cropper.filter_name("auto", blocked, Faces.empty())
+    assert (name, cropper.reason(name, "auto", blocked)) == ("deblock", "blocks")
 
 
 def test_heatmaps_are_held_between_those_that_are_made(portrait):
