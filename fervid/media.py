@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 DEFAULT_RATE = Fraction(25)
-# What a recording from the network may lack: FFmpeg passes over pieces of HLS that do not come.
+# What a recording from elsewhere or in pieces may lack: FFmpeg passes over those that do not come.
 LOST_S = 2.0
 
 
@@ -72,7 +72,7 @@ class FileSource:
         try:
             self._live = is_live(uri, self._container)
             self.finite = not self._live or bool(self._container.duration)
-            self._in_pieces = self._remote and in_pieces(self._container)
+            self._in_pieces = in_pieces(self._container)
             self._pacer = Pacer(clock) if self._live and self._in_pieces else None
             self._stream = video_stream(self._container, self._uri)
             # Decoding several frames side by side would hold a live picture back.
@@ -188,12 +188,11 @@ class FileSource:
         # The length of a whole file says little of its pictures: the sound may go on after them.
         if self._in_pieces or self._stream.duration or len(self._container.streams) == 1:
             lost_s += max(0.0, promised_s - end_s)
-        if self._remote and not self._live and lost_s > LOST_S:
-            raise SourceReadError(
-                f"The server of {self._uri} failed to deliver {lost_s:.1f} of {promised_s:.1f} s; "
-                "start again.",
-                self._uri,
-            )
+        if (self._remote or self._in_pieces) and not self._live and lost_s > LOST_S:
+            who, way = f"The server of {self._uri} failed to deliver", "start again"
+            if not self._remote:
+                who, way = f"The files that {self._uri} lists lack", "copy them again"
+            raise SourceReadError(f"{who} {lost_s:.1f} of {promised_s:.1f} s; {way}.", self._uri)
         # Of a trimmed file that counts more than is shown, so alone it proves nothing.
         promised_s = max(promised_s, float((info.n_frames or 0) / rate))
         estimated = self._container.format.name == "mpeg"

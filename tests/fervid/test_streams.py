@@ -178,6 +178,21 @@ def test_hls_pieces_that_do_not_come_are_said(recording, first, then, says):
     assert 75 < len(frames) < 270
 
 
+def test_pieces_that_are_missing_in_a_folder_are_said(recording, tmp_path):
+    for path in recording.iterdir():
+        if path.name not in ("v4.ts", "v5.ts", "v6.ts"):
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    frames = []
+    with (
+        open_source(str(tmp_path / "v.m3u8")) as source,
+        pytest.raises(SourceReadError, match=r"v\.m3u8 lists lack \d\.\d of 12\.0 s; copy"),
+    ):
+        frames.extend(source)
+    assert len(frames) > 150
+    with open_source(str(recording / "v.m3u8")) as source:
+        assert len(list(source)) == 300
+
+
 def test_live_hls_comes_at_its_own_pace_without_gaps(recording):
     with (
         servers.http_server(servers.live_hls(recording)) as host,
