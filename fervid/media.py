@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 DEFAULT_RATE = Fraction(25)
 # What a recording from elsewhere or in pieces may lack: FFmpeg passes over those that do not come.
 LOST_S = 2.0
+PIECE_S = 0.4  # shorter than any piece; one begins with a key frame, which tells it from a still
 
 
 class FileSource:
@@ -114,7 +115,7 @@ class FileSource:
                 time_s = now - start_s
             else:
                 time_s = self._media.seconds(picture.pts)
-                if self._in_pieces and time_s - end_s > LOST_S:
+                if self._in_pieces and self._is_gap(time_s - end_s, picture):
                     lost_s += time_s - end_s
                 end_s = time_s + self._length_s(picture)
                 if time_s < self._from_s:
@@ -171,6 +172,11 @@ class FileSource:
         except ValueError:  # "generator already executing"
             return
         self._container.close()
+
+    @staticmethod
+    def _is_gap(seconds: float, picture: "VideoFrame") -> bool:
+        """Whether pieces are missing before a picture that comes so long after the one before."""
+        return seconds > (PIECE_S if picture.key_frame else LOST_S)
 
     def _length_s(self, picture: "VideoFrame") -> float:
         if picture.duration and picture.time_base:

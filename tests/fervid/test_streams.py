@@ -178,6 +178,19 @@ def test_hls_pieces_that_do_not_come_are_said(recording, first, then, says):
     assert 75 < len(frames) < 270
 
 
+def test_single_pieces_that_do_not_come_are_added_up(recording):
+    def answer(handler):
+        missing = handler.path in ("/v2.ts", "/v5.ts", "/v7.ts")
+        (servers.status(404) if missing else servers.files(recording))(handler)
+
+    with (
+        servers.http_server(answer) as host,
+        open_source(f"http://{host}/v.m3u8", HASTY) as source,
+        pytest.raises(SourceReadError, match=r"failed to deliver [23]\.\d of 12\.0 s"),
+    ):
+        list(source)
+
+
 def test_pieces_that_are_missing_in_a_folder_are_said(recording, tmp_path):
     for path in recording.iterdir():
         if path.name not in ("v4.ts", "v5.ts", "v6.ts"):
