@@ -27,7 +27,7 @@ LAYERS = {
         "progress",
         "rate",
     ),
-    1: ("link", "records", "config", "card", "onnx_file"),
+    1: ("link", "records", "status", "config", "card", "onnx_file"),
     2: (
         *("media", "decoding", "media_clock", "containers", "upright", "cut_off", "seeking"),
         *("remote", "unreachable", "fetched"),
@@ -63,7 +63,17 @@ LAYERS = {
     3: ("prefetch", "frames", "checkpoint", "adcam", "folded", "backends", "sinks"),
     4: (
         *("batch", "cropper", "pipeline", "dashboard", "expand", "viewer"),
-        *("outputs", "clips", "archive", "writing", "writer", "replay", "results", "report"),
+        *(
+            "outputs",
+            "clips",
+            "archive",
+            "ledger",
+            "writing",
+            "writer",
+            "replay",
+            "results",
+            "report",
+        ),
         *(
             "chunks",
             "durable",
