@@ -132,15 +132,24 @@ class Lane:
     @property
     def ready(self) -> bool:
         """Whether `begin` has something to do: a frame, the source's end, a key, or an error."""
-        if (
-            self._viewer.pending
-            or self._writer.failed
-            or (self._link and self._link.pending and not self.way)
-        ):
+        if self._writer.failed or self._reacts or self._news_waits:
             return True
         if self._viewer.paused:
             return False
         return self._writer.idle and not self.way if self._over else self.runs_ahead
+
+    @property
+    def _reacts(self) -> bool:
+        """Whether the viewer has something to do: with the frame it shows, so none is on the way.
+
+        When one is shown, the keys since the last one are followed too.
+        """
+        return self._viewer.pending and not self.way
+
+    @property
+    def _news_waits(self) -> bool:
+        """Whether something about the source can be told: what came before it is handed over."""
+        return self._link is not None and self._link.pending and not self.way
 
     @property
     def runs_ahead(self) -> bool:
@@ -162,7 +171,7 @@ class Lane:
         """
         self._observe()
         self._writer.check()
-        if self._viewer.pending:
+        if self._reacts:
             self._viewer.react(self._pipeline.again)
         if self.quit:
             return False

@@ -10,11 +10,14 @@ import pytest
 from skimage.data import astronaut
 
 import fervid
+from fervid import viewer
+from fervid.controls import FILTER_ORDER
 from fervid.link import Link
 from fervid.records import Faces
 from tests import clips, servers
 from tests.backends import FakeBackend
 from tests.fakes import FakeCapture
+from tests.fervid.test_viewer import FakeWindow
 
 PICTURES = 40
 ONCE = fervid.RunConfig(read=fervid.ReadConfig(reconnect="none"))
@@ -272,3 +275,40 @@ def test_a_loss_is_told_after_the_frames_that_came_before_it(monkeypatch):
     assert told[-2:] == ["offline", "gave_up"]
     assert 1 <= len(told[:-2]) <= 5
     assert told[:-2] == sorted(told[:-2])
+
+
+def test_keys_that_come_while_a_frame_is_analysed_change_that_frame_and_no_other(
+    monkeypatch, tmp_path
+):
+    """A pause and another filter within a frame's time: the next frame is not the one shown."""
+    window, shown, notify = FakeWindow(), [], []
+    paint = viewer.annotated
+
+    def annotated(frame, result, heatmap):
+        shown.append((frame.index, result.index, result.filter_name))
+        window.typed = "q"
+        return paint(frame, result, heatmap)
+
+    def open_window(title, told):
+        notify.append(told)
+        return window
+
+    class Pressed(FakeBackend):
+        """Somebody presses two keys while it works on the third picture."""
+
+        def run(self, images, eta, target):
+            if len(self.seen) == 2:
+                window.typed = " f"
+                notify[0]()
+                time.sleep(0.3)  # who follows them at once does so now
+            return super().run(images, eta, target)
+
+    portrait = np.ascontiguousarray(astronaut()[:240, :320, ::-1])
+    for index in range(5):
+        cv2.imwrite(str(tmp_path / f"f_{index}.png"), portrait)
+    monkeypatch.setattr("fervid.viewer.open_window", open_window)
+    monkeypatch.setattr("fervid.viewer.annotated", annotated)
+    config = fervid.RunConfig(window=fervid.WindowConfig(window=True))
+    fervid.analyse(tmp_path / "f_%d.png", config=config, backend=Pressed())
+    first = FILTER_ORDER[FILTER_ORDER.index("auto") + 1]
+    assert shown == [(2, 2, first)]
