@@ -106,7 +106,8 @@ class VideoSink:
         """
         if event.kind == "offline" and self._open:
             text = f"offline since {event.at.astimezone():%H:%M:%S}"
-            self._encode(waiting(self._source.width, self._source.height, text), event.time_s)
+            picture = waiting(self._source.width, self._source.height, text)
+            self._encode(picture, event.time_s - self._source.start_s)
 
     def _encode(self, drawn: NDArray[np.uint8], time_s: float) -> None:
         import av

@@ -159,13 +159,16 @@ def test_real_clips_keep_their_times_and_sound(tmp_path, name):
     assert listen(tmp_path / "out.mp4")[2] in ("aac", "mp3")
 
 
-def test_the_video_shows_that_its_source_is_offline_and_not_its_last_picture(tmp_path):
-    bright = np.full((48, 64, 3), 255, np.uint8)
-    sink = VideoSink(tmp_path / "a.mp4", live())
-    sink.write(Frame(0, 0.0, bright), result(0), bright)
-    sink.note(OFFLINE)
-    sink.note(ONLINE)
-    sink.write(Frame(1, 3.5, bright, 1), result(1, time_s=3.5), bright)
+@pytest.mark.parametrize("begins_s", [0.0, 600.0])  # a later segment's video begins at 0, too
+def test_the_video_shows_that_its_source_is_offline_and_not_its_last_picture(tmp_path, begins_s):
+    bright, head = np.full((48, 64, 3), 255, np.uint8), live()
+    head = replace(head, source=replace(head.source, start_s=begins_s))
+    sink = VideoSink(tmp_path / "a.mp4", head)
+    sink.write(Frame(0, begins_s, bright), result(0, time_s=begins_s), bright)
+    for event in (OFFLINE, ONLINE):
+        sink.note(replace(event, time_s=begins_s + event.time_s))
+    again_s = begins_s + 3.5
+    sink.write(Frame(1, again_s, bright, 1), result(1, time_s=again_s), bright)
     sink.close()
     with av.open(str(tmp_path / "a.mp4")) as file:
         seen = [(p.time, p.to_ndarray(format="gray").mean()) for p in file.decode(video=0)]
