@@ -13,7 +13,7 @@ import numpy as np
 
 from fervid.clips import clip_row
 from fervid.looks import overlaps
-from fervid.opened import make_folder
+from fervid.opened import make_folder, remove_earlier
 from fervid.outputs import JOURNAL, TABLE, Target, write_summary
 from fervid.records import F32
 from fervid.replay import replayed_summary
@@ -42,7 +42,7 @@ def join(session: Session, target: Target) -> bool:
     if folder is None or summary_path is None or report is None:
         raise ValueError("chunks are joined in a folder")
     make_folder(folder)
-    _remove(target.files())  # of a run before: they would tell of other rows
+    remove_earlier(target.files())
     journals = [path for part in target.parts for _, path in part.sinks if path is not None]
     journal = _written(folder / JOURNAL, journals)
     _make_table(journal, folder / TABLE)
@@ -52,14 +52,6 @@ def join(session: Session, target: Target) -> bool:
     session.summaries.append(summary)
     session.outputs.take(target, clip_row(session.outputs.name(target), summary))
     return False
-
-
-def _remove(paths: Sequence[Path]) -> None:
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise sink_error(path, error) from error
 
 
 def _written(journal: Path, parts: Sequence[Path]) -> Path:

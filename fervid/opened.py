@@ -1,4 +1,7 @@
-"""Sinks by their names: opened with the folder they lie in, closed together, missed when gone."""
+"""Sinks by their names: opened with the folder they lie in, closed together, missed when gone.
+
+Files of an earlier run that no sink replaces are removed.
+"""
 
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -9,6 +12,7 @@ from fervid import probe
 from fervid.errors import SinkError
 from fervid.outputs import FOLDERS, Output
 from fervid.sinks import SINKS, RunHeader, Sink
+from fervid.sinks.text import sink_error
 
 
 def make_sink(kind: str, path: Path | None, header: RunHeader, **more: Any) -> Sink:
@@ -46,6 +50,22 @@ def make_folder(folder: Path) -> None:
         raise SinkError(
             f"The folder {folder} cannot be made ({error.strerror}); choose another.", str(folder)
         ) from error
+
+
+def remove_earlier(paths: Iterable[Path | None]) -> None:
+    """Remove files of an earlier run, which would tell of other rows than this run's.
+
+    Args:
+        paths: files that need not be there; None is none.
+
+    Raises:
+        SinkError: one cannot be removed.
+    """
+    for path in filter(None, paths):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise sink_error(path, error) from error
 
 
 def close_sinks(sinks: Sequence[Sink], *, quiet: bool) -> None:

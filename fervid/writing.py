@@ -19,13 +19,20 @@ from fervid.errors import ReaderGone, SinkError
 from fervid.interrupt import held_interrupt
 from fervid.ledger import Ledger
 from fervid.lock import HeldFolders
-from fervid.opened import close_sinks, make_folder, make_sink, open_sink, refuse_gone
+from fervid.opened import (
+    close_sinks,
+    make_folder,
+    make_sink,
+    open_sink,
+    refuse_gone,
+    remove_earlier,
+)
 from fervid.outputs import EVENTS, Output, Target, write_summary
 from fervid.report import Observer, write_report
 from fervid.retention import Retention
 from fervid.segments import Segments
 from fervid.sinks import RunHeader, Sink
-from fervid.sinks.text import TextOutput, sink_error
+from fervid.sinks.text import TextOutput
 from fervid.watch.hub import Watch
 
 _log = logging.getLogger(__name__)
@@ -120,7 +127,8 @@ class RunOutputs:
                 if output[0] != EVENTS:
                     opened.append(self._join(output, header))  # noqa: PERF401
             if target.report is not None:
-                opened.append(self._observe(target, target.report, header))
+                remove_earlier((target.summary, target.report))
+                opened.append(self._observe(target, header))
             if self._watch is not None:
                 opened += self._watch.sinks(target.source, header, damaged)
             if target.segmented and target.folder is not None:
@@ -238,16 +246,8 @@ class RunOutputs:
             if self._watch is not None:
                 closing.callback(self._watch.close)
 
-    def _observe(self, target: Target, report: Path, header: RunHeader) -> Observer:
-        """What collects for the report of a source; one of an earlier run makes room.
-
-        Raises:
-            SinkError: the earlier one cannot be removed.
-        """
-        try:
-            report.unlink(missing_ok=True)
-        except OSError as error:
-            raise sink_error(report, error) from error
+    def _observe(self, target: Target, header: RunHeader) -> Observer:
+        """What collects for the report of a source."""
         output = self._config.output
         pictures = output.images and output.anonymize == "none"
         observer = Observer.of_run(header, pictures=pictures)

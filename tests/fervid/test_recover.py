@@ -1,17 +1,23 @@
 """What a crash left is completed from the journals."""
 
+import io
 import json
 import os
 import time
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from fervid.cli import main
+from fervid.config import OutputConfig, RunConfig
 from fervid.errors import ConfigError
 from fervid.lock import FolderLock
+from fervid.outputs import plan
 from fervid.recover import QUIET_S, recover
+from fervid.writing import RunOutputs
 from tests.archives import write_run
+from tests.results import face, header, put, result
 
 MEASURED = {"elapsed_s", "fps", "stages_ms", "damaged", "error", "recovered"}
 
@@ -67,6 +73,19 @@ def test_a_table_and_a_summary_come_back_as_they_were(out, how):
         k: v for k, v in figures.items() if k not in MEASURED
     }
     assert recover(out, soon) == []
+
+
+def test_figures_of_an_earlier_run_are_none_of_one_that_was_killed(out):
+    options = OutputConfig(out=out, images=False, overwrite=True)
+    config = RunConfig(("a/x.mp4", "b/x.mp4"), output=options)
+    target = plan(config, config.sources)[0]
+    outputs = RunOutputs(config, [target], Console(file=io.StringIO()), io.StringIO())
+    with outputs.sinks(target, header(target.source)) as sinks:
+        for sink in sinks:
+            put(sink, result(0, face()))
+    outputs.fail(target, "killed")  # lets others into its folder
+    assert steps(out)["a/x/summary.json"] == "figures of 1 frames"  # the earlier one had 5
+    assert (out / "a/x/report.html").exists()
 
 
 @pytest.mark.parametrize("n", [1, 30, 100])
