@@ -118,6 +118,8 @@ class Manifest:
             return
         _make(self._out)
         self._lock.take()
+        taken = set(folders.values())  # with --overwrite others may have had them
+        self._files = {s: e for s, e in self._files.items() if e.folder not in taken}
         for source, folder in folders.items():
             self._files[identity(source)] = Entry(folder, *stamp(source))
         self._write(self._out)

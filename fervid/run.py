@@ -11,6 +11,8 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
+from fervid import probe
+from fervid.archive import MANIFEST
 from fervid.assembly import Assembly
 from fervid.backends import Backend
 from fervid.book import Book
@@ -163,11 +165,15 @@ def _open_page(config: RunConfig, stderr: Console, closed: ExitStack) -> LivePag
 
 
 def _kept_in(config: RunConfig, sources: Sequence[str]) -> Path | None:
-    """The folder whose manifest a run keeps; None for streams, and for one file by itself."""
-    kept = config.output.resume or config.cores.chunk is not None
-    if any(map(is_device, sources)) or (len(sources) < 2 and not kept):
+    """The folder whose manifest a run keeps; None for streams, and for one file by itself.
+
+    One that is there is kept in any case: it may say that a folder holds what is overwritten now.
+    """
+    out = config.output.out
+    if out is None or any(map(is_device, sources)):
         return None
-    return config.output.out
+    asked = config.output.resume or config.cores.chunk is not None
+    return out if len(sources) > 1 or asked or probe.exists(out / MANIFEST) else None
 
 
 def _is_shared_out(config: RunConfig, n_files: int) -> bool:

@@ -138,6 +138,18 @@ def test_a_new_file_is_added_and_the_folders_keep_their_names(archive, tmp_path)
     assert set(states(tmp_path / "r")) == {"x", "y", "a/x", "c", "x-2"}
 
 
+@pytest.mark.parametrize("named", ["others", "others/x.mp4"])
+def test_results_of_another_file_of_that_name_are_not_taken_for_its_own(archive, tmp_path, named):
+    (tmp_path / "others").mkdir()
+    for name in ("x", "y"):
+        clips.clip(tmp_path / f"others/{name}.mp4", frames=2)
+    go(archive / "b", tmp_path / "r")
+    go(tmp_path / named, tmp_path / "r", overwrite=True)
+    with pytest.raises(ConfigError, match=r"x/annotated\.mp4 exists; add --overwrite"):
+        resume(archive / "b", tmp_path / "r")
+    assert resume(tmp_path / named, tmp_path / "r") == 0
+
+
 def test_a_broken_file_is_tried_again(archive, tmp_path):
     good = (archive / "b/x.mp4").read_bytes()
     (archive / "b/x.mp4").write_bytes(b"no video")
