@@ -13,7 +13,7 @@ from fervid.outputs import JOURNAL, REPORT, SUMMARY, write_summary
 from fervid.replay import replayed_summary
 from fervid.report import report_of
 from fervid.results import refuse_no_folder
-from fervid.sinks.jsonl import ends_cut_off, read_headers
+from fervid.sinks.jsonl import ends_cut_off, may_be_journal, read_headers
 
 # A journal that has changed since is still being written. Every frame adds a line.
 QUIET_S = 10.0
@@ -73,6 +73,9 @@ def _recover_one(journal: Path, now: Callable[[], float]) -> Iterator[Recovered]
         if not table.exists():
             done = f"would become {ALL}, the table of all clips: rename it"
             yield Recovered(journal, done, False, left=True)
+        return
+    if journal.name != JOURNAL and not may_be_journal(journal):
+        yield Recovered(journal, "is no journal, as of --events, and stays as it is", False)
         return
     missing_table = _needs_table(table)
     missing_summary = journal.name == JOURNAL and not summary.exists()

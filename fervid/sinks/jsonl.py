@@ -147,6 +147,15 @@ def read_headers(path: Path) -> list[dict[str, Any]]:
     return [line for line in read_journal(path) if is_header(line)]
 
 
+def may_be_journal(path: Path) -> bool:
+    """Whether a file may be a journal: its first line is a header, or it cannot be read."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return is_header(_parse(file.readline()) or {})
+    except OSError:
+        return True
+
+
 def ends_cut_off(path: Path) -> bool:
     """Whether the last line of a journal has no end, as after a crash.
 

@@ -146,7 +146,7 @@ def test_files_of_others_stay(out):
     (out / "all.parquet").write_text("mine too")
     done = steps(out)
     assert "stays as it is" in done["a/x/faces.parquet"]
-    assert "is left as it is" in done["b/notes.jsonl"]
+    assert "stays as it is" in done["b/notes.jsonl"]
     assert "stays as it is" in done["all.parquet"]
     assert (table.read_text(), (out / "all.parquet").read_text()) == ("my own", "mine too")
 
@@ -180,6 +180,10 @@ def test_the_command_says_what_it_did(out, tmp_path, capsys):
     assert "faces.parquet: 10 rows from faces.jsonl" in capsys.readouterr().out
     assert main(["recover", str(out)]) == 0
     assert "Everything is complete already" in capsys.readouterr().out
+    event = {"source": "a/x.mp4", "event": "began", "time_s": 0.0}
+    (out / "events.jsonl").write_text(json.dumps(event) + "\n")  # nothing has to come of it
+    assert main(["recover", str(out)]) == 0
+    assert "events.jsonl: is no journal" in capsys.readouterr().out
     (tmp_path / "none").mkdir()
     for arguments in ([], ["--all"], ["a", "b"], [str(tmp_path / "none")], ["/nowhere"]):
         assert main(["recover", *arguments]) == 2
