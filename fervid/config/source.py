@@ -31,17 +31,26 @@ class SourceConfig:
     def applies_to(self, source: str) -> bool:
         """Whether `source` is this one, or a file in this folder or of this pattern.
 
-        A URL also matches when only its user and password differ, a camera by any of its names.
+        A URL without user and password also means the one with them, a camera's name all its names.
         """
         if source == self.uri or without_credentials(source) == self.uri:
             return True
         if is_fetched(source) or is_fetched(self.uri):
             own, other = map(without_credentials, (self.uri, source))
-            return other.startswith(own.rstrip("/") + "/") or fnmatchcase(other, own)
+            return other.startswith(own.rstrip("/") + "/") or _fits(other, own)
         if is_device(source) or is_device(self.uri):
             return identity(source) == identity(self.uri)
         mine, other = (os.path.abspath(name) for name in map(local_name, (self.uri, source)))  # noqa: PTH100
-        return Path(mine) in (Path(other), *Path(other).parents) or fnmatchcase(other, mine)
+        return Path(mine) in (Path(other), *Path(other).parents) or _fits(other, mine)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a file is one of a pattern's, in which **/ may stand for no folder at all."""
+    first, *rest = pattern.split("**/")
+    forms = [first]
+    for part in rest:
+        forms = [form + folders + part for form in forms for folders in ("", "**/")]
+    return any(fnmatchcase(name, form) for form in forms)
 
 
 def is_device(source: str) -> bool:

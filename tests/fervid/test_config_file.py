@@ -9,6 +9,7 @@ from fervid.config import STDOUT, ReadConfig, RunConfig, SourceConfig
 from fervid.config.file import load_config, read_config_file
 from fervid.config.statements import key_lines
 from fervid.errors import ConfigError
+from fervid.expand import expand
 
 
 @pytest.fixture
@@ -185,6 +186,14 @@ def test_each_source_has_its_own_settings_over_those_of_all(here):
     for other in ("archive2/a.mp4", "rtsp://cam/s2", "camera:0"):
         assert config.read_for(other) == ReadConfig(every=2)
         assert config.settings_for(other).label is None
+
+
+@pytest.mark.parametrize("name", ["x/a.mp4", "x/y/a.mp4", "x/y/z/a.mp4"])
+def test_a_pattern_over_folders_is_of_the_files_that_it_finds(here, name):
+    (here / name).parent.mkdir(parents=True)
+    (here / name).touch()
+    config = load('[[source]]\nuri = "**/x/**/*.mp4"\nmirror = true\n')
+    assert [config.read_for(source).mirror for source in expand(config)] == [True]
 
 
 def test_a_camera_has_its_settings_by_any_of_its_names(here):
