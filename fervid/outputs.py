@@ -13,7 +13,7 @@ from fervid.chunks import Chunk
 from fervid.config import STDOUT, OutputConfig, RunConfig, refuse_existing, without_credentials
 from fervid.config.source import identity
 from fervid.errors import ConfigError
-from fervid.folders import folder_names
+from fervid.folders import RESERVED, folder_names
 from fervid.sinks import RunHeader
 from fervid.sinks.crops import saved_crops
 from fervid.sinks.rows import header_record
@@ -131,7 +131,7 @@ def plan(
             )
             for source, folder in zip(sources, folders, strict=True)
         ]
-    _refuse_clashes(targets)
+    _refuse_clashes(targets, output.out)
     refuse_existing((path for _, path in shared if path is not None), output.overwrite)
     for target in targets:
         if target.source in begun:
@@ -193,10 +193,11 @@ def _refuse_repeated(output: OutputConfig, sources: Sequence[str]) -> None:
             )
 
 
-def _refuse_clashes(targets: Sequence[Target]) -> None:
+def _refuse_clashes(targets: Sequence[Target], out: Path | None) -> None:
     """Stop before two outputs, or an output and a source, would be one file."""
     sources = {probe.real(Path(target.source)) for target in targets}
-    taken: dict[Path, str] = {}
+    beside = () if out is None else [out / name for name in RESERVED]
+    taken = {probe.real(path): "the folder's own file" for path in beside}
     shared = [path for _, path in targets[0].shared if path is not None] if targets else []
     wanted = [("all sources", path) for path in shared]
     wanted += [(target.label, path) for target in targets for path in target.files()]

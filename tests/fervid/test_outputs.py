@@ -99,6 +99,13 @@ def test_no_output_is_a_source_or_wanted_twice(tmp_path):
             output(tmp_path, str(source), csv=tmp_path / "x" / ".." / "a.csv", overwrite=overwrite)
     with pytest.raises(ConfigError, match=r"wanted twice, for all sources and b\.mp4"):
         output(tmp_path, "b.mp4", out=tmp_path, jsonl=tmp_path / "b" / "faces.jsonl")
+    for kind, name in (
+        ("csv", "clips.csv"),
+        ("parquet", "all.parquet"),
+        ("jsonl", "manifest.json"),
+    ):
+        with pytest.raises(ConfigError, match=r"wanted twice, for the folder's own file and all"):
+            output(tmp_path, "b.mp4", out=tmp_path, **{kind: tmp_path / name})
     with pytest.raises(ConfigError, match="is given twice"):
         output(tmp_path, "a.mp4", "x/../a.mp4", out=tmp_path)
     with pytest.raises(ConfigError, match="is given twice") as caught:
