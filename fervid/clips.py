@@ -62,14 +62,23 @@ def write_clips(path: Path, rows: Iterable[Row]) -> None:
 
 
 def read_clips(path: Path) -> list[Row]:
-    """The rows of a clips.csv, all values as text; none if there is no such file of fervid's."""
+    """The rows of a clips.csv, all values as text; none if there is no such file of fervid's.
+
+    Columns that somebody has added are left out.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             own = set(FIRST) <= set(reader.fieldnames or ())
-            return [dict(row) for row in reader] if own else []
+            return (
+                [{k: v for k, v in row.items() if _is_column(k)} for row in reader] if own else []
+            )
     except (OSError, UnicodeError, csv.Error):
         return []
+
+
+def _is_column(name: str | None) -> bool:
+    return name is not None and (name in (*FIRST, *LAST) or name.startswith(LABEL))
 
 
 def is_foreign(path: Path) -> bool:

@@ -82,6 +82,15 @@ def test_a_table_of_an_older_version_is_read(tmp_path):
     assert (again["dropped"], again["drops_late"], again["drops_offline"]) == ("2", "", "")
 
 
+def test_a_column_that_somebody_added_is_no_obstacle(tmp_path):
+    out = write_run(tmp_path / "r", {"a.mp4": 2, "b.mp4": 2}, failing=["b.mp4"])
+    first, *others = (out / "clips.csv").read_text().splitlines()
+    (out / "clips.csv").write_text("\n".join([f"{first},note", *(f"{o},mine,too" for o in others)]))
+    write_run(out, {"c.mp4": 2})
+    found = {name: row["error"] for name, row in clips(out).items()}
+    assert found == {"a": "", "b": "b.mp4 is broken", "c": ""}
+
+
 def test_a_clip_that_fails_takes_nothing_from_the_others(tmp_path):
     out = write_run(tmp_path / "r", CLIPS, failing=["b/x.mp4"])
     assert sources(out) == ["a/x.mp4", "c.mp4"]
