@@ -87,9 +87,10 @@ class Ledger:
         if out is None or not probe.is_folder(out):
             return
         fresh = {row["folder"]: row for row in self._rows.values()}
-        mine, known = [self.name(target) for target in self._targets], known_folders(out)
+        mine = dict.fromkeys(self.name(target) for target in self._targets)
+        known = known_folders(out)
         there = {*known, *fresh}
-        others = [name for name in known if name not in set(mine)]
+        others = [name for name in known if name not in mine]
         names = [*others, *filter(there.__contains__, mine)]
         if write_archive(out, names, fresh, HASTE_ROWS if in_haste else math.inf) is None:
             _log.warning(
