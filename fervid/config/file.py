@@ -179,7 +179,8 @@ class _Reader:
         except WrongType as error:
             raise self._wrong(called, str(error), value, item.name) from error
         except ConfigError as error:
-            message = str(error).replace(f"--{item.name}", f"{called} of {self.path}")
+            option = "--" + item.name.replace("_", "-")
+            message = str(error).replace(option, f"{called} of {self.path}")
             raise ConfigError(message, item.name) from error
         bare = hint.__origin__ if hasattr(hint, "__metadata__") else hint
         check_field(item, bare, found, f"{called} of {self.path}")

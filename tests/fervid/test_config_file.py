@@ -103,6 +103,8 @@ def test_paths_are_relative_to_the_file(here):
         ("[read]\nroi = [1, 2]", "must be a list of 4 whole numbers, not [1, 2]."),
         ('[read]\nroi = "1;2"', "roi in [read] of fervid.toml must be four whole numbers x,y,w,h"),
         ('[read]\nstart = "soon"', "start in [read] of fervid.toml must be a time in seconds"),
+        ('[segments]\nmax_disk = "20"', "max_disk in [segments] of fervid.toml must be a size"),
+        ("[watch]\nmetrics_port = -1", "metrics_port in [watch] of fervid.toml must be PORT"),
         ('sources = "a.mp4"', 'fervid.toml must be a list of texts in quotes, not "a.mp4".'),
         ("camera = [true]", "camera of fervid.toml must be a list of whole numbers, not [true]."),
         ("read = 1", "read in fervid.toml is a table; write [read] above its keys."),
