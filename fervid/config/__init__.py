@@ -28,6 +28,7 @@ from fervid.config.analysis import (
 from fervid.config.credentials import without_credentials
 from fervid.config.outputs import STDOUT, Anonymize, OutputConfig, refuse_existing
 from fervid.config.reading import STDIN, ReadConfig, Roi, RtspTransport, WindowConfig
+from fervid.config.section import refuse_text
 from fervid.config.segments import SegmentConfig
 from fervid.config.serving import ServeConfig
 from fervid.config.source import SourceConfig
@@ -110,6 +111,7 @@ class RunConfig:
     )
 
     def __post_init__(self) -> None:
+        refuse_text("sources", self.sources)
         if any(number < 0 for number in self.camera):
             raise ConfigError(f"--camera must be at least 0, not {min(self.camera)}.", "camera")
         if self.watch.events == STDOUT and self.output.uses_stdout:

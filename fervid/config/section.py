@@ -5,6 +5,7 @@ import functools
 import math
 from collections.abc import Collection
 from dataclasses import field
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from fervid.errors import ConfigError
@@ -26,13 +27,19 @@ class Section:
     __slots__ = ()
 
     def __post_init__(self: Any) -> None:
-        """Check every field.
+        """Check every field; text is taken for a path where one is wanted.
 
         Raises:
+            TypeError: there is text in the place of several.
             ConfigError: a value is out of its limits, or none of the known ones.
         """
         hints = _hints(type(self))  # type: ignore[arg-type]  # a class is hashable
         for item in dataclasses.fields(self):
+            value, hint = getattr(self, item.name), hints[item.name]
+            if get_origin(hint) is tuple:
+                refuse_text(item.name, value)
+            if isinstance(value, str) and Path in (hint, *get_args(hint)):
+                object.__setattr__(self, item.name, Path(value))
             option = "--" + item.name.replace("_", "-")
             check_field(item, hints[item.name], getattr(self, item.name), option)
 
@@ -41,6 +48,16 @@ class Section:
 def _hints(section: type) -> dict[str, Any]:
     """The types of a section's fields, without their marks."""
     return get_type_hints(section)
+
+
+def refuse_text(name: str, value: object) -> None:
+    """Stop where a text in the place of several would be taken apart into letters.
+
+    Raises:
+        TypeError: so it would.
+    """
+    if isinstance(value, str):
+        raise TypeError(f"expected a tuple, got text; write {name}=({value!r},)")
 
 
 def check_field(item: "dataclasses.Field[Any]", hint: Any, value: Any, called: str) -> None:

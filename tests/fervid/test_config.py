@@ -108,6 +108,14 @@ def test_wrong_values_are_refused(section, values, words):
     assert caught.value.key
 
 
+def test_text_is_taken_for_a_path_and_not_for_many_letters():
+    assert OutputConfig(out="r", jsonl="-") == OutputConfig(out=Path("r"), jsonl=STDOUT)
+    with pytest.raises(TypeError, match=r"write sources=\('clip\.mp4',\)"):
+        RunConfig("clip.mp4")
+    with pytest.raises(TypeError, match=r"write alert=\('fear > 0\.7',\)"):
+        WatchConfig(alert="fear > 0.7")
+
+
 def test_as_dict_is_json_without_credentials_and_shows_defaults():
     given = RunConfig(
         ("rtsp://user:pw@host/s",),
