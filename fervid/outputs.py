@@ -103,22 +103,21 @@ def plan(
     Args:
         config: of the run.
         sources: every single one, after folders and patterns were resolved.
-        begun: sources that an earlier run has taken in hand, and their folders below DIR. With
-            --resume they keep those, and what lies there is no obstacle.
+        begun: sources that an earlier run has taken in hand, and their folders below DIR. They
+            keep those, and with --resume what lies there is no obstacle.
 
     Raises:
         ConfigError: an output exists and may not be overwritten, is a source, is wanted twice, or
             holds one source and there are several.
     """
     output, begun = config.output, begun or {}
-    kept = begun if output.resume else {}
     _refuse_repeated(output, sources)
     shared = (*_outputs(output, SHARED), *_events(config))
     own = tuple(_outputs(output, SINGLE))
     if output.out is None:
         targets = [Target(source, own, shared) for source in sources]
     else:
-        folders = [output.out / name for name in folder_names(sources, kept)]
+        folders = [output.out / name for name in folder_names(sources, begun)]
         cut = config.segments.segment is not None
         targets = [
             Target(
@@ -126,7 +125,7 @@ def plan(
                 own if cut else (*own, *in_folder(output, folder)),
                 shared,
                 folder,
-                renewed=source in kept,
+                renewed=output.resume and source in begun,
                 segmented=cut,
             )
             for source, folder in zip(sources, folders, strict=True)

@@ -138,6 +138,16 @@ def test_a_new_file_is_added_and_the_folders_keep_their_names(archive, tmp_path)
     assert set(states(tmp_path / "r")) == {"x", "y", "a/x", "c", "x-2"}
 
 
+def test_a_folder_that_is_added_doubles_no_rows(archive, tmp_path):
+    go(archive / "b", tmp_path / "r")
+    with pytest.raises(ConfigError, match="holds results of an earlier run"):
+        go(archive, tmp_path / "r")
+    go(archive, tmp_path / "r", overwrite=True)
+    assert set(states(tmp_path / "r")) == {"x", "y", "a/x", "c"}
+    rows = fervid.read_results(tmp_path / "r")
+    assert not rows.duplicated(["source", "frame", "track"]).any()
+
+
 @pytest.mark.parametrize("named", ["others", "others/x.mp4"])
 def test_results_of_another_file_of_that_name_are_not_taken_for_its_own(archive, tmp_path, named):
     (tmp_path / "others").mkdir()
