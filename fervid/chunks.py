@@ -22,6 +22,7 @@ from typing import Self
 
 from fervid.capture import open_source
 from fervid.config import LabelConfig, ReadConfig, RunConfig
+from fervid.errors import SourceOpenError
 from fervid.logins import Logins
 from fervid.records import Frame, SourceInfo
 from fervid.source import Source
@@ -79,12 +80,27 @@ def cut(config: RunConfig, source: str) -> list[Chunk]:
     early_s = overlap_s(config.labels, info)
     # What is shorter than the overlap is cheaper as the end of the chunk before it.
     number = math.ceil((info.duration_s - early_s) / length_s)
-    if number < 2:
-        return []
     from_s = [first.time_s + n * length_s for n in range(number)]
     begin_s = [at - early_s if at - early_s > first.time_s else None for at in from_s]
+    # Where nobody counted the pictures, the length may be that of a longer sound.
+    while info.n_frames is None and begin_s and not _reaches(config, source, begin_s[-1]):
+        del from_s[-1], begin_s[-1]
+    if len(from_s) < 2:
+        return []
     ends = [*from_s[1:], None]
-    return [Chunk(n, begin_s[n], from_s[n], ends[n], first.index, info) for n in range(number)]
+    return [Chunk(n, begin_s[n], at, ends[n], first.index, info) for n, at in enumerate(from_s)]
+
+
+def _reaches(config: RunConfig, source: str, at_s: float | None) -> bool:
+    """Whether a recording has pictures from a time on; None is its start."""
+    if at_s is None:
+        return True
+    read = replace(config.read_for(source), every=1, start=at_s)
+    try:
+        open_source(source, read, threads=config.cores.decode_threads).close()
+    except SourceOpenError:
+        return False
+    return True
 
 
 class ChunkSource:

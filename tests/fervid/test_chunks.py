@@ -111,6 +111,19 @@ def test_a_short_file_is_one_task(long_clip):
     assert len(cut(config(length="50s"), str(long_clip))) == 2
 
 
+def test_sound_that_goes_on_after_the_pictures_makes_no_chunk(tmp_path):
+    times = [n / 5 for n in range(100)]
+    pictures = [clips.picture(n % 20) for n in range(100)]
+    options = {"pictures": pictures, "times": times, "options": {"g": "10"}}
+    path = str(clips.clip(tmp_path / "a.mkv", **options, sound="aac", sound_s=45.0))
+    chunks = cut(config(), path)
+    assert [chunk.from_s for chunk in chunks] == [0, 10, 20]
+    for chunk in chunks:
+        with open_part(path, chunk, ReadConfig(), logins=Logins(), threads=1) as source:
+            assert list(source)
+    assert cut(config(length="30s"), path) == []
+
+
 def test_looks_have_their_turn_as_in_the_whole_file():
     def looks(search, n):
         taken = []
