@@ -78,18 +78,18 @@ class LivePage:
             feed.close()
 
     def update(self, states: Iterable[State]) -> None:
-        """Take the states of sources, if it is time for it; only then are they made.
+        """Take the states of sources, if it is time for it or they have ended; else none is made.
 
         Args:
             states: the `info` that each was begun with, and what makes its snapshot.
         """
         now = self._clock()
-        if now < self._next_s:
-            return
-        feeds = {id(feed.info): feed for feed in self._feeds}
-        watched = any(feed.watched for feed in feeds.values())
-        self._next_s = now + (WATCHED_S if watched else UNWATCHED_S)
-        for info, make in states:
+        due = now >= self._next_s
+        if due:
+            watched = any(feed.watched for feed in self._feeds)
+            self._next_s = now + (WATCHED_S if watched else UNWATCHED_S)
+        feeds = {id(feed.info): feed for feed in self._feeds if due or feed.over}
+        for info, make in states if feeds else ():
             if id(info) in feeds:
                 feeds[id(info)].snapshot = make()
 

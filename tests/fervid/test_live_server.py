@@ -300,6 +300,18 @@ def test_the_end_is_told_and_does_not_wait_for_a_viewer_that_reads_nothing(monke
     assert codes == [1001]
 
 
+def test_a_source_that_has_ended_is_shown_as_it_was_at_its_end():
+    with LivePage(RunConfig(serving=ServeConfig(serve="0")), clock=lambda: 0.0) as page:
+        info, states = live.info(), iter(("first", "too soon", "last"))
+        with page.feed(info) as feed:
+            for _ in range(2):
+                page.update([(info, states.__next__)])
+            assert feed.snapshot == "first"
+            next(states)
+        page.update([(info, states.__next__)])
+        assert feed.snapshot == "last"
+
+
 def test_feeds_of_files_that_ended_make_room():
     with LivePage(RunConfig(serving=ServeConfig(serve="0"))) as page:
         with page.feed(live.info("a")) as a:
