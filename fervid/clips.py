@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ LAST = (
     *("filter", "fps", *(f"drops_{cause}" for cause in DROPS), "damaged", "error"),
 )
 LABEL = "label_"
+_NO_TEXT = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 INTERRUPTED = "interrupted"  # what stands for the error of a clip that Ctrl-C has ended
 
 
@@ -64,17 +66,22 @@ def write_clips(path: Path, rows: Iterable[Row]) -> None:
 def read_clips(path: Path) -> list[Row]:
     """The rows of a clips.csv, all values as text; none if there is no such file of fervid's.
 
-    Columns that somebody has added are left out.
+    Columns that somebody has added are left out. Folders are named as they are on the disk.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            own = set(FIRST) <= set(reader.fieldnames or ())
-            return (
-                [{k: v for k, v in row.items() if _is_column(k)} for row in reader] if own else []
-            )
+            if not set(FIRST) <= set(reader.fieldnames or ()):
+                return []
+            rows = [{k: v for k, v in row.items() if _is_column(k)} for row in reader]
+            return [row | {"folder": _on_disk(row["folder"])} for row in rows]
     except (OSError, UnicodeError, csv.Error):
         return []
+
+
+def _on_disk(folder: str) -> str:
+    """The name of a folder as it was before `write_whole` wrote bytes that are no text."""
+    return _NO_TEXT.sub(lambda found: chr(int(found[1], 16)), folder)
 
 
 def _is_column(name: str | None) -> bool:

@@ -1,4 +1,7 @@
-"""Tables that were written before: whether they are complete, several as one, all in memory."""
+"""Tables that were written before: whether they are complete, several as one, all in memory.
+
+Arrow gets open files, as it takes no name that is no text.
+"""
 
 import contextlib
 import json
@@ -20,7 +23,7 @@ MAGIC = b"PAR1"
 def table_header(path: Path) -> dict[str, Any] | None:
     """What a table says of its origin; None if it is not complete or not fervid's."""
     try:
-        with pq.ParquetFile(path) as file:
+        with path.open("rb") as stream, pq.ParquetFile(stream) as file:
             about = (file.metadata.metadata or {}).get(METADATA_KEY.encode())
             return None if about is None else dict(json.loads(about))
     except (OSError, pa.ArrowException, ValueError):
@@ -63,9 +66,12 @@ def merge_tables(tables: Sequence[Path], merged: Path, folders: Sequence[str]) -
     part = merged.with_name(merged.name + ".part")
     rows = 0
     try:
-        with pq.ParquetWriter(part, schema, compression="zstd", store_schema=False) as writer:
+        with (
+            part.open("wb") as target,
+            pq.ParquetWriter(target, schema, compression="zstd", store_schema=False) as writer,
+        ):
             for path in tables:
-                with pq.ParquetFile(path) as file:
+                with path.open("rb") as stream, pq.ParquetFile(stream) as file:
                     for batch in file.iter_batches():
                         writer.write_table(_fitted(pa.Table.from_batches([batch]), schema))
                         rows += batch.num_rows
@@ -92,7 +98,8 @@ def read_tables(paths: Iterable[Path]) -> tuple[Any, tuple[str, ...]]:
         else:
             headers = table_sources(table_header(path) or {"sources": []})
             try:
-                table = pq.read_table(path)
+                with path.open("rb") as stream:
+                    table = pq.read_table(stream)
             except (OSError, pa.ArrowException) as error:
                 raise read_error(path, error) from error
         found.append(table.replace_schema_metadata(None))

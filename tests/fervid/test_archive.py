@@ -4,6 +4,8 @@ import csv
 import dataclasses
 import io
 import json
+import os
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -16,6 +18,7 @@ from fervid.errors import ConfigError, SinkError
 from fervid.interrupt import Terminated
 from fervid.link import LinkEvent
 from fervid.recover import recover
+from fervid.results import read_results
 from fervid.stats import RunStats
 from tests.archives import write_run
 from tests.results import face, result
@@ -80,6 +83,18 @@ def test_a_table_of_an_older_version_is_read(tmp_path):
     write_clips(tmp_path / "clips.csv", [row])
     again = clips(tmp_path)["a"]
     assert (again["dropped"], again["drops_late"], again["drops_offline"]) == ("2", "", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_a_clip_whose_name_is_no_text_is_one_like_others(tmp_path):
+    clip = os.fsdecode(b"\xff.mp4")
+    out = write_run(tmp_path / os.fsdecode(b"\xfe"), {clip: 2, "b.mp4": 3})
+    write_run(out, {"c.mp4": 4})
+    assert list(clips(out)) == ["\\udcff", "b", "c"]
+    with (out / "all.parquet").open("rb") as file:
+        assert pq.read_table(file).num_rows == 2 * (2 + 3 + 4)
+    assert len(read_results(out)) == 2 * (2 + 3 + 4)
+    assert recover(out, lambda: time.time() + 100) == []
 
 
 def test_a_column_that_somebody_added_is_no_obstacle(tmp_path):
