@@ -16,6 +16,7 @@ from fervid.memory import process_memory_mb
 from fervid.rate import Rate, per_s
 from fervid.records import FrameResult, Noise, SourceInfo
 from fervid.status import FaceView, Snapshot
+from fervid.tracks import MEMORY_S
 
 WINDOW_FRAMES = 240  # over which latencies are shown
 MAX_TRACKS = 1000  # of which the summary keeps details
@@ -147,8 +148,8 @@ class RunStats:
     def _track(self, track_id: int, time_s: float) -> Track | None:
         """The record of a track; None for a face that is not followed.
 
-        Of more than MAX_TRACKS the shortest is forgotten. Ids grow, so an id below the highest
-        that has no record was counted before.
+        Of more than MAX_TRACKS the shortest that has ended is forgotten: one that is there may
+        only have begun. Ids grow, so an id below the highest that has no record was counted before.
         """
         if track_id < 0:
             return None
@@ -157,9 +158,16 @@ class RunStats:
             self._counts["tracks"] += 1
         if track_id not in self._tracks:
             if len(self._tracks) >= MAX_TRACKS:
-                del self._tracks[min(self._tracks, key=lambda t: self._tracks[t].labels.total())]
+                self._forget(time_s)
             self._tracks[track_id] = Track(time_s, time_s)
         return self._tracks[track_id]
+
+    def _forget(self, now_s: float) -> None:
+        """Make room for a track, if one has ended."""
+        ended = [t for t, track in self._tracks.items() if now_s - track.last_s > MEMORY_S]
+        ended.sort(key=lambda t: self._tracks[t].labels.total())
+        for shortest in ended[: len(self._tracks) - MAX_TRACKS + 1]:
+            del self._tracks[shortest]
 
     def snapshot(self, source: SourceInfo) -> Snapshot:
         """The state of the run at this moment, over a source."""

@@ -195,6 +195,17 @@ def test_summary_by_hand(stats, clock):
     assert summary["stages_ms"]["detect"]["p50"] == pytest.approx(20, rel=0.011)
 
 
+def test_faces_that_come_together_after_many_others_are_kept(stats):
+    for i in range(2 * MAX_TRACKS):
+        stats.observe(result(i, (i // 2,), (0.9,)))
+    for i in range(50):
+        stats.observe(result(9999 + i, (MAX_TRACKS, MAX_TRACKS + 1), (0.9, 0.1)))
+    tracks = stats.summary()["per_track"]
+    assert len(tracks) == MAX_TRACKS
+    found = [(t["track"], t["frames"]) for t in tracks[-2:]]
+    assert found == [(MAX_TRACKS, 50), (MAX_TRACKS + 1, 50)]
+
+
 def test_tracks_stay_bounded_and_are_counted_once(stats):
     stats.observe(result(0, (0,), (0.9,)))
     stats.observe(result(1, (0,), (0.9,)))
