@@ -263,7 +263,9 @@ class Lane:
     def _conclude(self, error: BaseException | None) -> None:
         """Hand the figures to the run's outputs, with the reason if the end was early."""
         self._observe()
-        why = INTERRUPTED if isinstance(error, KeyboardInterrupt) else error and str(error)
+        left = error is None and not self._over and not self.info.live  # in the window
+        interrupted = left or isinstance(error, KeyboardInterrupt)
+        why = INTERRUPTED if interrupted else error and str(error)
         figures = {**self._stats.summary(), "damaged": self._source.damaged, "error": why}
         summary = summary_record(self._header, figures)
         self._session.summaries.append(summary)
