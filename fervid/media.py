@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 DEFAULT_RATE = Fraction(25)
 # What a recording from elsewhere or in pieces may lack: FFmpeg passes over those that do not come.
 LOST_S = 2.0
+TRIMMED = 1.1  # more pictures than that for a file's length: some are not shown
 PIECE_S = 0.4  # shorter than any piece; one begins with a key frame, which tells it from a still
 
 
@@ -200,7 +201,8 @@ class FileSource:
                 who, way = f"The files that {self._uri} lists lack", "copy them again"
             raise SourceReadError(f"{who} {lost_s:.1f} of {promised_s:.1f} s; {way}.", self._uri)
         # Of a trimmed file that counts more than is shown, so alone it proves nothing.
-        promised_s = max(promised_s, float((info.n_frames or 0) / rate))
+        counted = 0 if self._live else self._stream.frames
+        promised_s = max(promised_s, float(counted / rate))
         estimated = self._container.format.name == "mpeg"
         if self._path is not None:
             check_whole(self._path, end_s, promised_s, rate, estimated=estimated)
@@ -227,14 +229,18 @@ class FileSource:
         if stream.duration and stream.time_base:
             duration_s = float(stream.duration * stream.time_base)
         width, height = reversed(self._size) if self._turn[0] else self._size
+        rate = stream.average_rate or stream.guessed_rate or None
+        n_frames: int | None = stream.frames
+        if rate and duration_s and stream.frames > TRIMMED * rate * duration_s:
+            n_frames = None  # it counts pictures that an edit list hides, too
         return SourceInfo(
             uri=self._uri,
             label=self._label(uri),
             width=width,
             height=height,
             live=self._live,
-            rate=stream.average_rate or stream.guessed_rate or None,
-            n_frames=None if self._live else stream.frames or None,
+            rate=rate,
+            n_frames=None if self._live else n_frames or None,
             duration_s=None if self._live else duration_s,
             has_audio=bool(container.streams.audio),
             codec=stream.codec_context.codec.canonical_name,
