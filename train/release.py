@@ -16,7 +16,7 @@ from fervid.network import RESNET50_BLOCKS, ExpressionNet
 from train.choices import Validation, chosen_card
 from train.data import Data, Split
 from train.recipe import Recipe
-from train.resume import start
+from train.resume import same_data, start
 from train.slim import SlimNet, embed
 from train.state import averaged, build
 from train.thumbnails import choose
@@ -38,11 +38,13 @@ def release(recipe: Recipe, resume: Path, data: Data, out: Path, n: int | None) 
         The card.
 
     Raises:
-        DataError: there is no such run, or it is of another recipe.
+        DataError: there is no such run, or it is of another recipe or of other pictures, some of
+            which it may have learnt from that are held out now.
     """
     if not resume.is_file():
         raise DataError(f"There is no run at {resume}; start one with `python -m train fit`.")
     state = start(recipe, resume, None)
+    same_data(state, data.splits["train"], resume)
     net = averaged(state.ema)
     if isinstance(net, SlimNet):
         net = grown(net, recipe, state.stage)

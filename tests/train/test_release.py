@@ -6,10 +6,13 @@ from safetensors.numpy import load_file
 
 from fervid.card import ModelCard
 from fervid.checkpoint import load_model, save_model
+from fervid.errors import DataError
 from fervid.network import ExpressionNet
 from train.choices import Answers, calibrated_card, preferred
-from train.data import CLASSES
-from train.release import calibrate
+from train.data import CLASSES, Data
+from train.recipe import Recipe, Stage
+from train.release import calibrate, release
+from train.resume import same_data, save, start
 
 
 def flags(n_right, n=400):
@@ -63,3 +66,17 @@ def test_weights_stay_and_the_card_is_chosen_anew(tmp_path):
     assert load_model(tmp_path / "new.safetensors")[1] == new.replace(precision="float16")
     assert new.temperature[0] < 5
     assert set(new.filters) == {"clean", "gaussian", "salt_pepper", "speckle"}
+
+
+def test_a_run_is_released_with_the_very_pictures_that_it_learnt_from(tmp_path):
+    stage = Stage(passes=1, px=16, blocks=(1, 1, 1, 1), slim=True, adaptive=False)
+    plan, resume = Recipe("tiny", (stage,)), tmp_path / "resume.pt"
+    state = start(plan, resume, None)
+    pictures = np.zeros((7, 48, 48), np.uint8), np.arange(7)
+    same_data(state, pictures, resume)
+    save(state, resume, plan)
+    more = np.ones((9, 48, 48), np.uint8), np.arange(9) % 7
+    grown = Data(CLASSES, {"train": more, "public": pictures}, "", "")  # learnt, now held out
+    with pytest.raises(DataError, match="began with other training pictures"):
+        release(plan, resume, grown, tmp_path / "out.safetensors", None)
+    assert not (tmp_path / "out.safetensors").exists()
