@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from fervid import corruptions
 from fervid.card import ModelCard
 from fervid.crops import normalise, prepare_thumbnail
-from fervid.errors import ConfigError, DataError
+from fervid.errors import ConfigError
 from fervid.filters import filter_table, get_filter
-from train.data import Split, load_data
+from train.data import Split, check_classes, load_data
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 
@@ -55,11 +55,7 @@ def _split(data: Path, card: ModelCard, name: str) -> Split:
         DataError: they have others, or cannot be read.
     """
     found = load_data(data)
-    if found.classes != card.classes:
-        raise DataError(
-            f"{data} has the classes {', '.join(found.classes)}, and {card.name} knows "
-            f"{', '.join(card.classes)}; give the data that it was trained on."
-        )
+    check_classes(found, card)
     return found.splits[name]
 
 

@@ -163,7 +163,7 @@ def calibrate(model: Path, out: Path, *, data: Path, images: int | None = None) 
     from train.data import load_data
     from train.release import calibrate as run
 
-    run(model, load_data(data).splits, out, images)
+    run(model, load_data(data), out, images)
     written([out])
 
 

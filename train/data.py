@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fervid.card import ModelCard
 from fervid.errors import DataError
 from train.class_folders import is_class_folders, load_class_folders
 
@@ -62,6 +63,19 @@ def load_data(path: Path) -> Data:
         return Data(own.classes, splits, about, OWN_LICENCE)
     about = "FER2013, 28,709 training images (Goodfellow et al. 2013)"
     return Data(CLASSES, load_fer2013(path), about, FER2013_LICENCE)
+
+
+def check_classes(data: Data, card: ModelCard) -> None:
+    """Refuse data whose labels mean other classes than a model's outputs.
+
+    Raises:
+        DataError: so it is.
+    """
+    if data.classes != card.classes:
+        raise DataError(
+            f"The data have the classes {', '.join(data.classes)}, and {card.name} knows "
+            f"{', '.join(card.classes)}; give the data that it was trained on."
+        )
 
 
 def load_fer2013(path: Path) -> dict[str, Split]:

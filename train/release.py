@@ -5,7 +5,6 @@ What it must be used with is chosen on PublicTest (`train/choices.py`).
 
 import dataclasses
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from fervid.backends import open_backend
@@ -14,7 +13,7 @@ from fervid.checkpoint import load_model, save_model
 from fervid.errors import DataError
 from fervid.network import RESNET50_BLOCKS, ExpressionNet
 from train.choices import Validation, chosen_card
-from train.data import Data, Split
+from train.data import Data, Split, check_classes
 from train.recipe import Recipe
 from train.resume import same_data, start
 from train.slim import SlimNet, embed
@@ -54,16 +53,14 @@ def release(recipe: Recipe, resume: Path, data: Data, out: Path, n: int | None) 
     return _write(net, card, data.splits["public"], out, n, recipe.seed)
 
 
-def calibrate(
-    model: Path, data: Mapping[str, Split], out: Path, n: int | None, seed: int = 0
-) -> ModelCard:
+def calibrate(model: Path, data: Data, out: Path, n: int | None, seed: int = 0) -> ModelCard:
     """Choose anew what released weights are used with; the weights stay as they are.
 
     Args:
         model: a .safetensors file with a card.
-        data: as `load_fer2013` returns it; only PublicTest is looked at.
+        data: of the model's classes; only what was held out (of FER2013 PublicTest) is looked at.
         out: the .safetensors file to write.
-        n: images of PublicTest that are used; None for all.
+        n: held-out images that are used; None for all.
         seed: of their choice and of the noise.
 
     Returns:
@@ -71,9 +68,11 @@ def calibrate(
 
     Raises:
         ModelError: the model cannot be read.
+        DataError: the data have other classes.
     """
     net, card = load_model(model)
-    return _write(net, card, data["public"], out, n, seed)
+    check_classes(data, card)
+    return _write(net, card, data.splits["public"], out, n, seed)
 
 
 def _write(

@@ -58,7 +58,7 @@ def test_weights_stay_and_the_card_is_chosen_anew(tmp_path):
     split = rng.integers(0, 256, (6, 48, 48), np.uint8), np.arange(6)
     old = ModelCard("test", CLASSES, 48, temperature=(5.0, 0.0, 0.0), uncertain_below=0.9)
     save_model(ExpressionNet.from_card(old), old, tmp_path / "old.safetensors")
-    data = {"public": split}  # nothing else is looked at
+    data = Data(CLASSES, {"public": split}, "", "")  # nothing else is looked at
     new = calibrate(tmp_path / "old.safetensors", data, tmp_path / "new.safetensors", 4)
     before, after = (load_file(tmp_path / f"{name}.safetensors") for name in ("old", "new"))
     assert before.keys() == after.keys()
@@ -80,3 +80,13 @@ def test_a_run_is_released_with_the_very_pictures_that_it_learnt_from(tmp_path):
     with pytest.raises(DataError, match="began with other training pictures"):
         release(plan, resume, grown, tmp_path / "out.safetensors", None)
     assert not (tmp_path / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize("classes", [CLASSES[::-1], CLASSES[:3], (*CLASSES, "bored")])
+def test_a_model_is_calibrated_on_its_own_classes_alone(tmp_path, classes):
+    card, model = ModelCard("test", CLASSES, 48), tmp_path / "old.safetensors"
+    save_model(ExpressionNet.from_card(card), card, model)
+    split = np.zeros((3, 48, 48), np.uint8), np.arange(3)
+    data = Data(classes, {"public": split}, "", "")
+    with pytest.raises(DataError, match="give the data that it was trained on"):
+        calibrate(model, data, tmp_path / "new.safetensors", None)
