@@ -166,6 +166,9 @@ class Trainer:
         for group in optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         model.train()
+        # Dropout draws from torch's own generator, whose place no resume file holds.
+        rank, processes = self.share
+        torch.manual_seed((recipe.seed * 1_000_037 + state.step) * processes + rank)
         with self.accelerator.autocast():
             heard = jitter(batch.conditions, recipe, state.step) if stage.adaptive else None
             if heard is not None and stage.norm == "plain":

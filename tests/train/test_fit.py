@@ -120,6 +120,14 @@ def test_stages_with_pictures_of_their_own_end_the_same(data, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_with_dropout_ends_the_same(data, tmp_path):
+    import dataclasses
+
+    plan = dataclasses.replace(recipe(dataclasses.replace(SLIM, passes=1)), dropout=0.5)
+    interrupted(plan, data, tmp_path, [2])
+
+
+@pytest.mark.slow
 def test_a_run_with_a_fixed_teacher_ends_the_same(data, tmp_path):
     import dataclasses
 
