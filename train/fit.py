@@ -117,6 +117,8 @@ class Trainer:
 
     def _run_stage(self, state: State, stop: list[int], began: float) -> bool:
         end = sum(self.steps[: state.stage + 1])
+        if state.step < end and self._at_limit(state):
+            return False
         stage = self.recipe.stages[state.stage]
         pictures = self._dataset(state.stage)
         batches = loader(
@@ -140,16 +142,16 @@ class Trainer:
 
     def _should_stop(self, state: State, stop: list[int], elapsed_s: float) -> bool:
         """Whether to stop here: all processes at the same step, as soon as one wants to."""
-        limit = self.session.max_steps
-        mine = bool(
-            stop
-            or elapsed_s > self.session.minutes * 60
-            or (limit is not None and state.step >= limit)
-        )
+        late = elapsed_s > self.session.minutes * 60
+        mine = bool(stop or late or self._at_limit(state))
         if self.share[1] == 1:
             return mine
         flag = torch.tensor(float(mine), device=self.accelerator.device)
         return bool(self.accelerator.reduce(flag, "sum") > 0)
+
+    def _at_limit(self, state: State) -> bool:
+        limit = self.session.max_steps
+        return limit is not None and state.step >= limit
 
     def _step(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, state: State, batch: Batch

@@ -157,6 +157,18 @@ def test_a_stages_own_values_hold_in_it_alone():
 
 
 @pytest.mark.slow
+def test_a_run_at_its_last_step_is_taken_no_further(data, tmp_path):
+    plan = recipe(SLIM, SLIM)
+    states = [sit(plan, data, tmp_path, steps) for steps in (1, 1, 2, 2)]
+    assert [(state.step, done) for state, done in states] == [
+        (1, False),
+        (1, False),
+        (2, False),
+        (2, False),
+    ]
+
+
+@pytest.mark.slow
 def test_a_finished_run_is_left_as_it_is(data, tmp_path):
     plan = recipe(SLIM)
     first, _ = sit(plan, data, tmp_path)
