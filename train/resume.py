@@ -1,5 +1,6 @@
 """Where a training run starts: its resume file, given weights, or nothing."""
 
+import contextlib
 import copy
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,11 @@ from train.state import Network, State, build, make_ema, make_optimizer
 
 
 def save(state: State, path: Path, recipe: Recipe, processes: int = 1) -> None:
-    """Write the resume file; a kill in the middle leaves the previous one."""
+    """Write the resume file; a kill in the middle leaves the previous one.
+
+    Raises:
+        DataError: it cannot be written; the previous one stays.
+    """
     content: dict[str, Any] = {
         "net": state.net.state_dict(),
         "ema": state.ema.state_dict(),
@@ -36,10 +41,18 @@ def save(state: State, path: Path, recipe: Recipe, processes: int = 1) -> None:
     }
     if state.teacher is not None:
         content |= {"teacher": state.teacher.state_dict(), "taught_from": state.taught_from}
-    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
-    torch.save(content, fresh)
-    fresh.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(content, fresh)
+        fresh.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's own writer raises RuntimeError
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise DataError(
+            f"{path} cannot be written ({_one_line(error)}); make room or give another --runs "
+            "folder; the same command goes on."
+        ) from error
 
 
 def start(

@@ -222,6 +222,22 @@ def test_a_kill_while_writing_leaves_the_previous_resume_file(tmp_path, monkeypa
     assert path.read_bytes() == before
 
 
+def test_a_full_disk_is_one_sentence_and_leaves_the_previous_resume_file(tmp_path):
+    resource = pytest.importorskip("resource")  # which Windows lacks
+    plan, path = recipe(SLIM), tmp_path / "resume.pt"
+    state = start(plan, path, None)
+    save(state, path, plan)
+    before, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(DataError, match=r"resume\.pt cannot be written .* make room"):
+            save(state, path, plan)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["resume.pt"]
+
+
 def test_resume_brings_back_place_and_history(tmp_path):
     plan, path = recipe(SLIM), tmp_path / "resume.pt"
     state = start(plan, path, None)
