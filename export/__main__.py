@@ -53,7 +53,7 @@ def half(model: Path, out: Path) -> None:
 
 @app.command
 def quantize(
-    model: Path, out: Path, *, data: Path, images: int = 512, reduced_range: bool = False
+    model: Path, out: Path, *, data: Path, images: int | None = None, reduced_range: bool = False
 ) -> None:
     """Write the int8 form, calibrated on training images.
 
@@ -62,7 +62,7 @@ def quantize(
         out: the .onnx file to write.
         data: FER2013 (the zip, the unpacked folder or the CSV), or one's own faces,
             FOLDER/CLASS/*.png.
-        images: how many calibrate; half of them carry noise.
+        images: how many calibrate, half of them with noise; 512 or, of fewer, all by default.
         reduced_range: weights of 7 bits, for other programs on processors without VNNI.
     """
     from export.graph import check_writable, read_card

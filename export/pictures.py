@@ -12,12 +12,15 @@ from fervid.errors import ConfigError
 from fervid.filters import filter_table, get_filter
 from train.data import Split, check_classes, load_data
 
+MANY = 512  # calibration pictures, where there are so many
+
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 
 
-def calibration(data: Path, card: ModelCard, n: int = 512, seed: int = 0) -> Batch:
-    """Training pictures, half of them noisy at the paper's levels and filtered."""
+def calibration(data: Path, card: ModelCard, n: int | None = None, seed: int = 0) -> Batch:
+    """N training pictures, half of them noisy at the paper's levels and filtered; None: MANY."""
     images, labels = _split(data, card, "train")
+    n = min(MANY, len(labels)) if n is None else n
     if not 1 <= n <= len(labels):
         raise ConfigError(f"--images must be from 1 to {len(labels)}, not {n}.", "images")
     rng = np.random.default_rng(seed)

@@ -66,6 +66,10 @@ def test_more_calibration_pictures_than_there_are_are_refused(faces, tmp_path, n
         pictures.calibration(tmp_path, CARD, n)
 
 
+def test_fewer_pictures_than_usual_all_calibrate(faces, tmp_path):
+    assert len(pictures.calibration(tmp_path, CARD)[1]) == 60
+
+
 class DeadUnderNoise(FakeBackend):
     """Says NaN as soon as there is noise."""
 
