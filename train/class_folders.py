@@ -6,6 +6,7 @@ chosen on them, as on FER2013's PublicTest.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def _folders(path: Path) -> list[Path]:
 
 def _pictures(folder: Path) -> list[Path]:
     found = (p for p in folder.iterdir() if is_image(p) and not p.name.startswith("."))
-    return sorted((p for p in found if p.is_file()), key=lambda p: natural(p.name))
+    return sorted((p for p in found if p.is_file()), key=lambda p: (natural(p.name), p.name))
 
 
 def _check(path: Path, names: Sequence[str], counts: Sequence[int]) -> None:
@@ -110,7 +111,8 @@ def _check(path: Path, names: Sequence[str], counts: Sequence[int]) -> None:
 
 def _ranks(files: Sequence[Path]) -> list[int]:
     """A place for each file that depends on the names alone, as if they were shuffled."""
-    keys = [hashlib.sha256(f"{file.parent.name}/{file.name}".encode()).digest() for file in files]
+    names = [f"{file.parent.name}/{file.name}" for file in files]
+    keys = [hashlib.sha256(os.fsencode(name)).digest() for name in names]
     places = {key: place for place, key in enumerate(sorted(keys))}
     return [places[key] for key in keys]
 

@@ -1,6 +1,7 @@
 """Faces of one's own: any folders are classes, and what a network knew of them it keeps."""
 
 import dataclasses
+import os
 import time
 from pathlib import Path
 
@@ -51,6 +52,19 @@ def test_folders_are_classes_and_one_in_five_is_held_out(tmp_path):
     assert not {f.tobytes() for f in seen} & {f.tobytes() for f in kept}
     again = load_data(tmp_path / "faces")
     np.testing.assert_array_equal(again.splits["public"][0], kept)
+
+
+def test_names_that_are_no_utf8_and_names_that_sort_alike(tmp_path, monkeypatch):
+    folder = drawn(tmp_path, ("a", "b"), each=6)
+    (folder / "a" / "0.png").rename(folder / "a" / "00.png")
+    (folder / "a" / "1.png").rename(folder / "a" / "0.png")
+    (folder / "b" / "0.png").rename(folder / "b" / os.fsdecode(b"caf\xe9.png"))
+    found = load_data(folder).splits["train"][0]
+    inside = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: sorted(inside(path), reverse=True))
+    np.testing.assert_array_equal(load_data(folder).splits["train"][0], found)
+    monkeypatch.setattr(Path, "iterdir", lambda path: iter(sorted(inside(path))))
+    np.testing.assert_array_equal(load_data(folder).splits["train"][0], found)
 
 
 def test_fer2013_unpacked_is_no_folder_of_ones_own(tmp_path):
