@@ -91,10 +91,11 @@ def verify(
         limit: use only the first so many images of each kind.
         threads: threads of both; 0 leaves the choice to the libraries.
     """
-    from export.parity import Kind, Parity, compare, enforce, outputs, time_ms
+    from export.parity import Kind, Parity, check_comparable, compare, enforce, outputs, time_ms
     from export.pictures import noisy_validation, validation
 
     reference, other = open_backend(model, "cpu", threads), open_backend(exported, "cpu", threads)
+    check_comparable(reference.card, other.card)
     found: dict[Kind, Parity] = {}
     seen, eta, labels = validation(data, reference.card, limit)
     found["clean"] = compare(outputs(reference, seen, eta), outputs(other, seen, eta), labels)

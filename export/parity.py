@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fervid.backends import Backend, open_backend
+from fervid.card import ModelCard
 from fervid.errors import ExportError
 from fervid.records import CAM_NAMES, ModelOutput
 
@@ -91,6 +92,21 @@ def outputs(
         np.concatenate([part.maps for part in parts]),
         np.concatenate([part.cams for part in parts]),
     )
+
+
+def check_comparable(reference: ModelCard, other: ModelCard) -> None:
+    """Refuse models of different networks before anything is run.
+
+    Raises:
+        ExportError: they have other classes or another input.
+    """
+    one, two = ((card.classes, card.input_px) for card in (reference, other))
+    if one != two:
+        said = (f"{', '.join(names)} at {px} px" for names, px in (two, one))
+        raise ExportError(
+            f"The models are of different networks ({', not '.join(said)}); give the weights that "
+            "the .onnx file was made from."
+        )
 
 
 def compare(reference: ModelOutput, other: ModelOutput, labels: NDArray[np.int64]) -> Parity:

@@ -150,3 +150,10 @@ def test_a_graph_that_cannot_be_saved_is_one_sentence(tmp_path):
     tiny = onnx.helper.make_model(onnx.helper.make_graph([node], "g", ends[:1], ends[1:]))
     with pytest.raises(ExportError, match="cannot be written"):
         graph.write(tiny, CARD, tmp_path / "nowhere" / "m.onnx")
+
+
+@pytest.mark.parametrize("change", [{"classes": ("a", "b")}, {"input_px": 64}])
+def test_models_of_different_networks_are_not_compared(change):
+    parity.check_comparable(CARD, CARD)
+    with pytest.raises(ExportError, match=r"different networks .* give the weights"):
+        parity.check_comparable(CARD, CARD.replace(**change))
