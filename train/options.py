@@ -126,7 +126,15 @@ class ScoreOptions:
 
 def _at_least_1(options: object, *names: str) -> None:
     for name in names:
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            option = "--" + name.replace("_", "-")
-            raise ConfigError(f"{option} must be at least 1, not {value}.", name)
+        at_least_1(name, getattr(options, name))
+
+
+def at_least_1(name: str, value: int | None) -> None:
+    """Refuse a number of pictures below 1; None is all.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    if value is not None and value < 1:
+        option = "--" + name.replace("_", "-")
+        raise ConfigError(f"{option} must be at least 1, not {value}.", name)

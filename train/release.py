@@ -14,6 +14,7 @@ from fervid.errors import DataError
 from fervid.network import RESNET50_BLOCKS, ExpressionNet
 from train.choices import Validation, chosen_card
 from train.data import Data, Split, check_classes
+from train.options import at_least_1
 from train.recipe import Recipe
 from train.resume import same_data, start
 from train.slim import SlimNet, embed
@@ -78,6 +79,7 @@ def calibrate(model: Path, data: Data, out: Path, n: int | None, seed: int = 0) 
 def _write(
     net: ExpressionNet, card: ModelCard, split: Split, out: Path, n: int | None, seed: int
 ) -> ModelCard:
+    at_least_1("images", n)
     validation = Validation(split, choose(len(split[1]), n, seed), seed)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.safetensors"

@@ -24,7 +24,7 @@ from train.data import load_fer2013
 from train.evaluate import deployed_plan, open_model
 from train.faults import TRAINED
 from train.metrics import paired_difference
-from train.options import RESULTS, EvaluateOptions
+from train.options import RESULTS, EvaluateOptions, at_least_1
 from train.results import about_model, write_results
 from train.robustness import CLEAN, Plan, Setting, corrupt, prepare_pictures, run_model
 from train.tables import Table, percent
@@ -109,9 +109,11 @@ def remedies(
         The JSON and the Markdown file that were written.
 
     Raises:
+        ConfigError: the limit is below 1.
         ModelError: the model cannot be loaded, or knows other classes than FER2013.
         DataError: FER2013 cannot be read, or the results cannot be written.
     """
+    at_least_1("limit", limit)
     split = load_fer2013(data)["public"]
     at = choose(len(split[1]), limit, 0)
     with open_model(model) as backend:

@@ -6,7 +6,7 @@ from safetensors.numpy import load_file
 
 from fervid.card import ModelCard
 from fervid.checkpoint import load_model, save_model
-from fervid.errors import DataError
+from fervid.errors import ConfigError, DataError
 from fervid.network import ExpressionNet
 from train.choices import Answers, calibrated_card, preferred
 from train.data import CLASSES, Data
@@ -90,3 +90,12 @@ def test_a_model_is_calibrated_on_its_own_classes_alone(tmp_path, classes):
     data = Data(classes, {"public": split}, "", "")
     with pytest.raises(DataError, match="give the data that it was trained on"):
         calibrate(model, data, tmp_path / "new.safetensors", None)
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_fewer_than_one_picture_chooses_nothing(tmp_path, n):
+    card, model = ModelCard("test", CLASSES, 48), tmp_path / "old.safetensors"
+    save_model(ExpressionNet.from_card(card), card, model)
+    split = np.zeros((7, 48, 48), np.uint8), np.arange(7)
+    with pytest.raises(ConfigError, match="--images must be at least 1"):
+        calibrate(model, Data(CLASSES, {"public": split}, "", ""), tmp_path / "new", n)
