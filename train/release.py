@@ -4,6 +4,7 @@ What it must be used with is chosen on PublicTest (`train/choices.py`).
 """
 
 import dataclasses
+import os
 import tempfile
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def calibrate(model: Path, data: Data, out: Path, n: int | None, seed: int = 0) 
 
     Raises:
         ModelError: the model cannot be read.
-        DataError: the data have other classes.
+        DataError: the data have other classes, or `out` has no place.
     """
     net, card = load_model(model)
     check_classes(data, card)
@@ -80,6 +81,8 @@ def _write(
     net: ExpressionNet, card: ModelCard, split: Split, out: Path, n: int | None, seed: int
 ) -> ModelCard:
     at_least_1("images", n)
+    if out.is_dir() or not os.access(out.absolute().parent, os.W_OK):
+        raise DataError(f"{out} cannot be written; name a file in a folder that is there.")
     validation = Validation(split, choose(len(split[1]), n, seed), seed)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.safetensors"

@@ -99,3 +99,13 @@ def test_fewer_than_one_picture_chooses_nothing(tmp_path, n):
     split = np.zeros((7, 48, 48), np.uint8), np.arange(7)
     with pytest.raises(ConfigError, match="--images must be at least 1"):
         calibrate(model, Data(CLASSES, {"public": split}, "", ""), tmp_path / "new", n)
+
+
+@pytest.mark.parametrize("out", ["nowhere/m.safetensors", "folder"])
+def test_an_output_without_a_place_is_refused_before_the_work(tmp_path, out):
+    card, model = ModelCard("test", CLASSES, 48), tmp_path / "old.safetensors"
+    save_model(ExpressionNet.from_card(card), card, model)
+    (tmp_path / "folder").mkdir()
+    data = Data(CLASSES, {"public": (np.zeros((7, 48, 48), np.uint8), np.arange(7))}, "", "")
+    with pytest.raises(DataError, match="cannot be written; name a file"):
+        calibrate(model, data, tmp_path / out, None)
