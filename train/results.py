@@ -110,8 +110,11 @@ def write_results(
     files = [out / f"{name}{suffix}" for suffix in (".json", ".md")]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        files[0].write_text(json.dumps(rounded(figures), indent=1) + "\n", encoding="utf-8")
-        files[1].write_text(text, encoding="utf-8")
+        said = json.dumps(rounded(figures), indent=1) + "\n"
+        for file, content in zip(files, (said, text), strict=True):
+            part = file.with_suffix(".part")  # renamed: nobody reads half of a file
+            part.write_text(content, encoding="utf-8")
+            part.replace(file)
     except OSError as error:
         raise DataError(f"The results cannot be written to {out} ({error}).") from error
     return files

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from fervid.errors import DataError
 from train.ablation_report import BASELINE, PROPOSED
 from train.bars import GROUPS, Bar, bar_table
 from train.baseline_table import baseline_table
@@ -13,7 +14,7 @@ from train.metrics import pack, robustness_auc
 from train.options import EvaluateOptions, ReportOptions
 from train.paper_tables import paper_table
 from train.report import Part, render
-from train.results import FORMAT
+from train.results import FORMAT, write_results
 from train.robustness import SETTINGS
 from train.robustness_tables import SHOWN_CAM
 
@@ -188,3 +189,16 @@ def test_the_page_is_made_of_the_files_alone(measured, tmp_path):
     assert "The ablation is not measured yet" in text
     assert {path.name for path in pictures} == {"accuracy.png", "drift.png"}
     assert all(path.stat().st_size > 5000 for path in pictures)
+
+
+def test_results_that_cannot_be_written_leave_those_that_are_there(tmp_path):
+    resource = pytest.importorskip("resource")  # which Windows lacks
+    (tmp_path / "x.json").write_text("{}")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    try:
+        with pytest.raises(DataError, match="cannot be written"):
+            write_results(tmp_path, "x", {"a": list(range(3000))}, "# head", [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "x.json").read_text() == "{}"
