@@ -42,7 +42,7 @@ def _plan(recipe: str, data: "Data", name: str | None) -> "Recipe":
     plan = dataclasses.replace(load_recipe(recipe), classes=data.classes)
     if name is None:
         return plan
-    if Path(name).name != name or not 0 < len(name) <= LONGEST_NAME:
+    if Path(name).name != name or name == ".." or not 0 < len(name) <= LONGEST_NAME:
         raise ConfigError(f"--name must be the name of a folder, such as mine, not {name}.", "name")
     return dataclasses.replace(plan, name=name)
 

@@ -95,6 +95,7 @@ def noise_check(
     for table in tables:
         stdout.print(table.rich())
     limited = "" if options.limit is None else f"-{options.limit}"
+    limited += f"-seed{options.seed}" if options.seed else ""
     head = (
         "# Noise estimator, checked\n\nMade by `python -m train noise-check`; "
         f"limit {options.limit}, seed {options.seed}. Held-out pictures; a level's error is "

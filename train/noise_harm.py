@@ -83,6 +83,7 @@ def noise_harm(
         f"`{about['sha256']}`. Filters: {filters}."
     )
     stem = f"noise-harm-{model.stem}" + ("" if limit is None else f"-{limit}")
+    stem += f"-seed{seed}" if seed else ""
     return write_results(out, stem, figures, head, [table])
 
 

@@ -81,7 +81,9 @@ def score(
     tables = score_tables(figures)
     for table in tables:
         stdout.print(table.rich())
-    return write_results(options.out, _stem(folder, options), figures, _head(figures), tables)
+    return write_results(
+        options.out, _stem(folder, model, options), figures, _head(figures), tables
+    )
 
 
 @contextmanager
@@ -180,9 +182,9 @@ def _name(folder: Path) -> str:
     return folder.resolve().name or "root"
 
 
-def _stem(folder: Path, options: ScoreOptions) -> str:
+def _stem(folder: Path, model: Path, options: ScoreOptions) -> str:
     """The files' name; what is measured otherwise than by default gets its own."""
-    usual, parts = ScoreOptions(), [f"score-{_name(folder)}"]
+    usual, parts = ScoreOptions(), [f"score-{model.stem}-{_name(folder)}"]
     parts += ["crops"] if options.crops else []
     for name, said in (("detector", "{}"), ("limit", "{}"), ("seed", "seed{}")):
         if (value := getattr(options, name)) != getattr(usual, name):

@@ -402,6 +402,7 @@ def test_without_other_material_the_faces_are_checked_and_the_rest_is_said(comma
     monkeypatch.setattr(noise_check, "published_sigma", lambda: None)
     files, figures, text = command(limit=3)
     assert [file.name for file in files] == ["noise-check-3.json", "noise-check-3.md"]
+    assert command(limit=3, seed=2)[0][0].name == "noise-check-3-seed2.json"
     assert set(figures["skipped"]) == {
         "real clips",
         "frames of real clips, at most 640 px wide",

@@ -143,10 +143,9 @@ def command(tmp_path, backend, split, monkeypatch):
     some = ((FAULTS[3], SINGLE[1]), (AS_ADDED, MIXED[0]))
     monkeypatch.setattr(noise_harm, "harm_rows", lambda *args: every(*args, some))
 
-    def run(limit=None):
-        return noise_harm.noise_harm(
-            model, tmp_path, Console(quiet=True), limit=limit, out=tmp_path / "results"
-        )
+    def run(**options):
+        out = tmp_path / "results"
+        return noise_harm.noise_harm(model, tmp_path, Console(quiet=True), out=out, **options)
 
     return run
 
@@ -163,6 +162,7 @@ def test_results_are_written_and_the_model_is_closed(command, backend):
     assert "| as added | gaussian 0.1 + salt_pepper 0.05 |" in text
     assert backend.closed == 1
     assert command(limit=4)[0].name == "noise-harm-fake-4.json"
+    assert command(limit=4, seed=1)[0].name == "noise-harm-fake-4-seed1.json"
 
 
 def test_what_cannot_be_is_refused(command, backend):

@@ -284,7 +284,7 @@ def command(tmp_path, folder, monkeypatch):
 
 def test_crops_of_a_folder(command):
     files, figures, text = command(crops=True)
-    assert [file.name for file in files] == ["score-Set-crops.json", "score-Set-crops.md"]
+    assert [file.name for file in files] == ["score-fake-Set-crops.json", "score-fake-Set-crops.md"]
     assert (figures["images"], figures["found"], figures["accuracy"]) == (4, 1, 0.75)
     assert figures["skipped"] == {"Contempt": 1}
     assert "not looked for" in text
@@ -304,7 +304,7 @@ def test_faces_are_looked_for_unless_told_otherwise(command, folder, monkeypatch
 
     monkeypatch.setattr("fervid.pipeline.FaceDetector", detector)
     files, figures, _ = command()
-    assert files[0].name == "score-Set.json"
+    assert files[0].name == "score-fake-Set.json"
     assert opened == ["auto"]
     assert (figures["images"], figures["found"], figures["accuracy"]) == (5, 0.8, 0.6)
     assert figures["confusion"][SAD] == [0, 0, 0, 0, 1, 0, 0, 1]
@@ -312,8 +312,21 @@ def test_faces_are_looked_for_unless_told_otherwise(command, folder, monkeypatch
 
 def test_a_part_does_not_replace_the_whole(command):
     files, figures, _ = command(crops=True, limit=2, seed=1)
-    assert files[0].name == "score-Set-crops-2-seed1.json"
+    assert files[0].name == "score-fake-Set-crops-2-seed1.json"
     assert figures["images"] == 2
+
+
+def test_another_model_does_not_replace_the_first_ones_results(command, folder, tmp_path):
+    first = command(crops=True)[0]
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"other weights")
+    quiet, options = Console(quiet=True), ScoreOptions(out=tmp_path / "results", crops=True)
+    second = scoring.score(folder, other, options, quiet, quiet)
+    assert [file.name for file in second] == [
+        "score-other-Set-crops.json",
+        "score-other-Set-crops.md",
+    ]
+    assert all(file.exists() for file in first)
 
 
 def test_a_limit_of_0_is_refused():
