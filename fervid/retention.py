@@ -18,6 +18,7 @@ from fervid.segment_folder import (
 
 # How often sizes are looked at while a segment grows.
 CHECK_S = 5.0
+SILENT_S = 10.0  # without such a look: nothing is written, as while a camera is away
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,11 @@ class Retention:
     def look(self) -> None:
         """Remove what has to go, unless that was done a moment ago."""
         if self._clock() - self._looked_s >= CHECK_S:
+            self.enforce()
+
+    def look_in_silence(self) -> None:
+        """The same where nobody has looked for a while, as nothing is written."""
+        if self._clock() - self._looked_s >= SILENT_S:
             self.enforce()
 
     def enforce(self) -> None:

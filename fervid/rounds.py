@@ -58,6 +58,7 @@ def run_group(session: Session, targets: Sequence[Target], failures: Failures) -
                 if session.page is not None:
                     session.page.update((lane.info, lane.snapshot) for lane in shown)
                 memory.update()
+                session.outputs.tidy()
                 if any(lane.quit for lane in shown):
                     return True
     return False

@@ -142,6 +142,10 @@ class RunOutputs:
         with held_interrupt():
             close_sinks(opened, quiet=False)
 
+    def tidy(self) -> None:
+        """Remove segments that have become too old while nothing is written."""
+        self._retention.look_in_silence()
+
     def refuse_gone(self, target: Target) -> None:
         """Stop where a file that is being written was deleted or moved: what follows would be lost.
 

@@ -201,6 +201,20 @@ def test_live_segments_are_cut_at_the_wall_clock_and_old_ones_removed(tmp_path):
         assert moments[-1].timestamp() < boundary
 
 
+def test_old_segments_are_removed_while_the_camera_is_away(tmp_path):
+    out = tmp_path / "out"
+    with contextlib.ExitStack() as program:
+        with camera() as uri:
+            process = program.enter_context(
+                running(uri, out, "--segment", "1s", "--keep", "2s", "-q")
+            )
+            (place,) = _places(out, process)
+            until(lambda: len(segments(place)) > 2, process)
+        # Without removal those of the last two seconds stay: the one that is open, and one more.
+        until(lambda: len(segments(place)) == 1, process)
+        assert read_segment(segments(place)[0]).ended is None
+
+
 def on_a_small_disk(tmp_path, size, *words):
     """Run over the sample, in segments of a second, on a disk of this size, kept as `kept`."""
     inside = mounted(f"size={size}")()
