@@ -18,6 +18,7 @@ from fervid.decoding import Decoder
 from fervid.errors import SourceOpenError, SourceReadError
 from fervid.logins import Logins
 from fervid.media_clock import MediaClock
+from fervid.missing import Missing
 from fervid.pace import Pacer
 from fervid.picture_size import MOST_PIXELS
 from fervid.pipe import Pipe, standard_input
@@ -33,10 +34,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 DEFAULT_RATE = Fraction(25)
-# What a recording from elsewhere or in pieces may lack: FFmpeg passes over those that do not come.
-LOST_S = 2.0
 TRIMMED = 1.1  # more pictures than that for a file's length: some are not shown
-PIECE_S = 0.4  # shorter than any piece; one begins with a key frame, which tells it from a still
 
 
 class FileSource:
@@ -74,8 +72,10 @@ class FileSource:
         try:
             self._live = is_live(uri, self._container)
             self.finite = not self._live or bool(self._container.duration)
-            self._in_pieces = in_pieces(self._container)
-            self._pacer = Pacer(clock) if self._live and self._in_pieces else None
+            self._missing = Missing(
+                self._uri, remote=self._remote, in_pieces=in_pieces(self._container)
+            )
+            self._pacer = Pacer(clock) if self._live and self._missing.in_pieces else None
             self._stream = video_stream(self._container, self._uri)
             # Decoding several frames side by side would hold a live picture back.
             self._stream.codec_context.thread_type = "SLICE" if self._live else "AUTO"
@@ -105,7 +105,7 @@ class FileSource:
             raise
 
     def __iter__(self) -> Iterator[Frame]:
-        start_s, end_s, lost_s = None, 0.0, 0.0
+        start_s, end_s = None, 0.0
         pictures = itertools.chain((self._first,), self._pictures)
         for index, picture in enumerate(pictures, self._index):
             if self._pacer:
@@ -116,15 +116,14 @@ class FileSource:
                 time_s = now - start_s
             else:
                 time_s = self._media.seconds(picture.pts)
-                if self._in_pieces and self._is_gap(time_s - end_s, picture):
-                    lost_s += time_s - end_s
+                self._missing.see_gap(time_s - end_s, key_frame=picture.key_frame)
                 end_s = time_s + self._length_s(picture)
                 if time_s < self._from_s:
                     continue
             yield Frame(index, time_s, self._bgr(picture))
         if self._live and not (self._read.attempts and not self.finite):
             _log.warning("The stream %s has ended.", self._uri)
-        self._check_end(end_s, lost_s)
+        self._check_end(end_s)
 
     def __enter__(self) -> Self:
         return self
@@ -174,17 +173,12 @@ class FileSource:
             return
         self._container.close()
 
-    @staticmethod
-    def _is_gap(seconds: float, picture: "VideoFrame") -> bool:
-        """Whether pieces are missing before a picture that comes so long after the one before."""
-        return seconds > (PIECE_S if picture.key_frame else LOST_S)
-
     def _length_s(self, picture: "VideoFrame") -> float:
         if picture.duration and picture.time_base:
             return float(picture.duration * picture.time_base)
         return float(1 / (self.info.rate or DEFAULT_RATE))
 
-    def _check_end(self, end_s: float, lost_s: float) -> None:
+    def _check_end(self, end_s: float) -> None:
         """Refuse a recording of which a part is missing.
 
         Raises:
@@ -193,13 +187,9 @@ class FileSource:
         info, rate = self.info, self.info.rate or DEFAULT_RATE
         promised_s = info.duration_s or 0.0
         # The length of a whole file says little of its pictures: the sound may go on after them.
-        if self._in_pieces or self._stream.duration or len(self._container.streams) == 1:
-            lost_s += max(0.0, promised_s - end_s)
-        if (self._remote or self._in_pieces) and not self._live and lost_s > LOST_S:
-            who, way = f"The server of {self._uri} failed to deliver", "start again"
-            if not self._remote:
-                who, way = f"The files that {self._uri} lists lack", "copy them again"
-            raise SourceReadError(f"{who} {lost_s:.1f} of {promised_s:.1f} s; {way}.", self._uri)
+        own = bool(self._stream.duration) or len(self._container.streams) == 1
+        if not self._live:
+            self._missing.check(end_s, promised_s, of_pictures=own)
         # Of a trimmed file that counts more than is shown, so alone it proves nothing.
         counted = 0 if self._live else self._stream.frames
         promised_s = max(promised_s, float(counted / rate))

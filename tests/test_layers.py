@@ -29,7 +29,16 @@ LAYERS = {
     ),
     1: ("link", "records", "status", "config", "card", "onnx_file"),
     2: (
-        *("media", "decoding", "media_clock", "containers", "upright", "cut_off", "seeking"),
+        *(
+            "media",
+            "decoding",
+            "media_clock",
+            "missing",
+            "containers",
+            "upright",
+            "cut_off",
+            "seeking",
+        ),
         *("remote", "unreachable", "fetched"),
         *("capture", "source", "pipe", "images", "thinning", "region"),
         *("reconnect", "liveness", "resized"),
