@@ -105,7 +105,7 @@ class FileSource:
             raise
 
     def __iter__(self) -> Iterator[Frame]:
-        start_s, end_s = None, 0.0
+        start_s, end_s, seen = None, 0.0, False
         pictures = itertools.chain((self._first,), self._pictures)
         for index, picture in enumerate(pictures, self._index):
             if self._pacer:
@@ -116,8 +116,9 @@ class FileSource:
                 time_s = now - start_s
             else:
                 time_s = self._media.seconds(picture.pts)
-                self._missing.see_gap(time_s - end_s, key_frame=picture.key_frame)
-                end_s = time_s + self._length_s(picture)
+                if seen:  # what lies before the first one was left out by `go_to`
+                    self._missing.see_gap(time_s - end_s, key_frame=picture.key_frame)
+                end_s, seen = time_s + self._length_s(picture), True
                 if time_s < self._from_s:
                     continue
             yield Frame(index, time_s, self._bgr(picture))

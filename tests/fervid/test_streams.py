@@ -205,6 +205,9 @@ def test_pieces_that_are_missing_in_a_folder_are_said(recording, tmp_path):
     assert len(frames) > 150
     with open_source(str(recording / "v.m3u8")) as source:
         assert len(list(source)) == 300
+    with open_source(str(recording / "v.m3u8"), ReadConfig(start=8.0)) as source:
+        assert next(iter(source)).time_s == 8.0  # and what lies before it is not missing
+        assert len(list(source)) == 99
 
 
 def test_live_hls_comes_at_its_own_pace_without_gaps(recording):
