@@ -21,6 +21,7 @@ import time
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 
 import psutil
 
@@ -29,11 +30,14 @@ from tests import clips
 from tests.bench import soak_faults, soak_report
 from tests.bench.broken_server import Server, encode_loop
 from tests.bench.soak_journal import Tail
-from tests.bench.soak_record import Record, measured, written
+from tests.bench.soak_record import MB, Record, measured, written
 from tests.places import ROOT, SAMPLE
 
 SIZE = (640, 360)
 SAMPLE_S, LOOK_S = 10.0, 0.01
+# Memory is a mean of so many seconds' readings: fervid gives back what is free every ten seconds,
+# and one reading in ten would show for minutes on end what is before that, and then what is after.
+READ_S = 1.0
 START_S, END_S = 300.0, 60.0  # that fervid may take to write its first row, and to end
 CLIP = clips.REAL / "emotion_change_occlusion.mp4"
 
@@ -45,6 +49,7 @@ class Soak:
         self._record, self._server, self._child, self._tail = record, server, child, tail
         self._process, self._own = psutil.Process(child.pid), psutil.Process()
         self._before = (0, 0)
+        self._rss_mb, self._read_at_s = [], 0.0
 
     def run(self, seconds, faults):
         """Sample, and inject each fault when its time has come, until the time is over."""
@@ -62,6 +67,9 @@ class Soak:
                 except StopIteration as done:
                     self._record.add("recovery", **done.value)
                     now = None
+            if passed_s >= self._read_at_s:
+                self._read_at_s = passed_s + READ_S
+                self._read_memory()
             if passed_s >= sample_at_s:
                 sample_at_s += SAMPLE_S * (1 + (passed_s - sample_at_s) // SAMPLE_S)
                 self._sample(now is not None)
@@ -97,10 +105,16 @@ class Soak:
         fields = {"ended_early": early, "exit_code": self._child.poll(), "took_s": took_s}
         self._record.add("end", **fields, rows=self._tail.frames, **written(self._tail.folder))
 
+    def _read_memory(self):
+        with suppress(psutil.NoSuchProcess):
+            self._rss_mb.append(self._process.memory_info().rss / MB)
+
     def _sample(self, disturbed):
         """Record the state of fervid, of this process, and of the machine."""
+        readings, self._rss_mb = self._rss_mb, []
         with suppress(psutil.NoSuchProcess, FileNotFoundError):
             state = {**measured(self._process), "load": os.getloadavg()[0]}
+            state["rss_mb"] = round(fmean(readings or [state["rss_mb"]]), 3)
             own = measured(self._own)
             state["harness"] = {k: own[k] for k in ("rss_mb", "threads", "descriptors")}
             self._sample_rows(disturbed, **state)

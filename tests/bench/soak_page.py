@@ -65,7 +65,8 @@ def _bars(done):
         f"result {first['median']} s after the server's return, at most {first['largest']} s "
         f"| {verdict['recovered']} |",
         f"| memory (RSS) after {done['warm_up_s']} s | {done['slope_mb_h']['rss_mb']} MB/h by "
-        f"least squares ({memory['first_mb']} first, {memory['last_mb']} last, "
+        f"least squares, standard error {done['slope_error_mb_h']} ({memory['first_mb']} first, "
+        f"{memory['last_mb']} last, "
         f"{memory['max_mb']} most) | under {MOST_SLOPE_MB_H:g}: {verdict['memory']} |",
         *(
             f"| {key} | {done[key]['first']} first, {done[key]['last']} last, "

@@ -12,6 +12,7 @@ from tests.bench.soak_page import LEAST_WORSE_MS, MOST_SLOPE_MB_H, MOST_WORSE
 
 WARM_UP_S = 600.0
 QUARTERS = 4
+BLOCK_S = 300.0
 
 
 def read(path):
@@ -33,6 +34,23 @@ def slope(times_s, values):
     if len(values) < 3:
         return None
     return float(np.polyfit(np.asarray(times_s) / 3600, values, 1)[0])
+
+
+def slope_error(times_s, values):
+    """The standard error of that slope; None of fewer than three blocks.
+
+    Neighbouring samples are alike, so those of five minutes together count as one.
+    """
+    blocks = {}
+    for at_s, value in zip(times_s, values, strict=True):
+        blocks.setdefault(at_s // BLOCK_S, []).append((at_s, value))
+    if len(blocks) < 3:
+        return None
+    hours, means = np.transpose([np.mean(block, 0) for block in blocks.values()]) / [[3600], [1]]
+    line = np.polyfit(hours, means, 1)
+    left = means - np.polyval(line, hours)
+    spread = ((hours - hours.mean()) ** 2).sum()
+    return float(np.sqrt((left**2).sum() / (len(means) - 2) / spread))
 
 
 def quarters(samples, end_s):
@@ -90,6 +108,9 @@ def figures(lines):
             k: _rounded(slope([s["at_s"] for s in warm], [s[k] for s in warm]))
             for k in ("rss_mb", "anonymous_mb")
         },
+        "slope_error_mb_h": _rounded(
+            slope_error([s["at_s"] for s in warm], [s["rss_mb"] for s in warm])
+        ),
         **{k: _counts(samples, warm, k) for k in ("threads", "descriptors")},
         "latency_missing_ms": missing,
         "cpu_share": round(samples[-1]["cpu_s"] / samples[-1]["at_s"], 3),

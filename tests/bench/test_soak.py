@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from tests.bench import soak_faults, soak_report
@@ -36,6 +37,18 @@ def test_the_slope_is_that_of_a_line_whatever_its_offset():
     times = [0, 1800, 3600, 7200]
     assert soak_report.slope(times, [200 + 3 * t / 3600 for t in times]) == pytest.approx(3.0)
     assert soak_report.slope([0, 10], [1, 2]) is None
+
+
+def test_the_error_of_a_slope_is_that_of_independent_blocks():
+    rng = np.random.default_rng(0)
+    times_s = np.arange(0, 7200, 10.0)
+    found = []
+    for _ in range(200):
+        steps = np.repeat(rng.normal(0, 3, 24), 30)  # as alike within five minutes as can be
+        found.append((soak_report.slope(times_s, steps), soak_report.slope_error(times_s, steps)))
+    slopes, errors = np.transpose(found)
+    assert np.mean(errors) == pytest.approx(slopes.std(), rel=0.15)
+    assert soak_report.slope_error([0, 10, 20], [1, 2, 3]) is None
 
 
 def test_quarters_of_the_time_with_its_end_in_the_last():
