@@ -148,8 +148,12 @@ class Lane:
 
     @property
     def _news_waits(self) -> bool:
-        """Whether something about the source can be told: what came before it is handed over."""
-        return self._link is not None and self._link.pending and not self.way
+        """Whether something about the source can be told: what came before it is handed over.
+
+        A frame that is ready came before it and waits itself: for room, or for the end of a pause.
+        """
+        told = self._link is not None and self._link.pending
+        return told and not (self._frames.ready or self.way)
 
     @property
     def runs_ahead(self) -> bool:
@@ -175,7 +179,7 @@ class Lane:
             self._viewer.react(self._pipeline.again)
         if self.quit:
             return False
-        if not (self._frames.ready or self.way):  # first what came before them is handed over
+        if self._news_waits:
             self._note_events()
         if self._viewer.paused or not (self._over or self.runs_ahead):
             return True

@@ -10,7 +10,7 @@ import pytest
 from skimage.data import astronaut
 
 import fervid
-from fervid import viewer
+from fervid import rounds, viewer
 from fervid.controls import FILTER_ORDER
 from fervid.link import Link
 from fervid.records import Faces
@@ -312,3 +312,52 @@ def test_keys_that_come_while_a_frame_is_analysed_change_that_frame_and_no_other
     fervid.analyse(tmp_path / "f_%d.png", config=config, backend=Pressed())
     first = FILTER_ORDER[FILTER_ORDER.index("auto") + 1]
     assert shown == [(2, 2, first)]
+
+
+def test_a_pause_in_which_the_source_is_lost_costs_no_work(monkeypatch):
+    """A frame and the loss after it wait for the end of the pause, and cost nothing till then."""
+    window, notify, rounds_taken, captures = FakeWindow(), [], [], []
+    lost = threading.Event()
+
+    class Leaving(FakeCapture):
+        def read(self):
+            time.sleep(0.02)
+            return super().read()
+
+    def camera(_):
+        if captures:
+            lost.set()
+            return FakeCapture([], opened=False)
+        captures.append(Leaving([np.full((48, 64, 3), n, np.uint8) for n in range(PICTURES)]))
+        return captures[0]
+
+    def open_window(title, told):
+        notify.append(told)
+        return window
+
+    def counted(*arguments):
+        rounds_taken.append(None)
+        return take(*arguments)
+
+    def watch():
+        while len(window.shown) < 3:  # the first says that it waits for pictures
+            time.sleep(0.01)
+        window.typed = " "
+        notify[0]()
+        assert lost.wait(60)
+        before = len(rounds_taken)
+        time.sleep(1.0)
+        during.append(len(rounds_taken) - before)
+        window.closed = True
+        notify[0]()
+
+    during, take = [], rounds._round
+    monkeypatch.setattr(rounds, "_round", counted)
+    monkeypatch.setattr("fervid.viewer.open_window", open_window)
+    monkeypatch.setattr(cv2, "VideoCapture", camera)
+    thread = threading.Thread(target=watch)
+    thread.start()
+    config = fervid.RunConfig(window=fervid.WindowConfig(window=True))
+    fervid.analyse("camera:0", config=config, backend=FakeBackend())
+    thread.join()
+    assert during[0] < 50  # it looks around twice a second, and at messages that go
