@@ -236,6 +236,24 @@ def test_a_source_that_fails_ends_with_its_error(tmp_path):
     assert [line["source"] for line in lines(events) if line["event"] == "began"] == [str(good)]
 
 
+def test_a_source_that_fails_on_its_way_ends_once(tmp_path):
+    class Full:
+        wants_pixels = False
+
+        def write(self, frame, result, drawn):
+            if result.index == 3:
+                raise SinkError("the tape is full", "tape")
+
+        def close(self):
+            pass
+
+    events = tmp_path / "events.jsonl"
+    with pytest.raises(SinkError):
+        watched(clips.clip(tmp_path / "a.mp4", frames=8), sinks=[Full()], events=events)
+    ends = [line for line in lines(events) if line["event"] == "ended"]
+    assert [(line["frames"], line["error"]) for line in ends] == [(3, "the tape is full")]
+
+
 def test_events_go_to_standard_output_and_nothing_else_does(tmp_path):
     clip = clips.clip(tmp_path / "a.mp4", frames=5)
     with started(clip, "--events", "-", "--alert", "faces < 1") as run:

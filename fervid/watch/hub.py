@@ -58,6 +58,7 @@ class Watch:
         if config.alert_exec is not None:
             ways.append(Execute(config.command(), environment))
         self._events: dict[str, EventsSink] = {}
+        self._ended: set[str] = set()
         self._metrics: Metrics | None = None
         with ExitStack() as opened:
             self._couriers = [Courier(way) for way in ways]
@@ -93,7 +94,7 @@ class Watch:
         return found
 
     def end(self, source: str, label: str, frames: int, error: str | None) -> None:
-        """Tell that a source has ended, or could not even be opened; once.
+        """Tell that a source has ended, or could not even be opened; of several times the first.
 
         Args:
             source: as the run names it.
@@ -104,8 +105,9 @@ class Watch:
         Raises:
             SinkError: the event cannot be written.
         """
-        if self._output is None:
+        if self._output is None or source in self._ended:
             return
+        self._ended.add(source)
         sink = self._events.pop(source, None)
         if sink is not None:
             self._output.write(line(sink.ended(frames, error)))
