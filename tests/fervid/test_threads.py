@@ -5,6 +5,7 @@ import pytest
 
 import fervid
 from fervid.capture import open_source
+from fervid.silence import silent_opencv
 from fervid.sinks.video import VideoSink
 from fervid.threads import opencv_threads
 from tests import clips
@@ -25,6 +26,28 @@ def test_opencv_gets_its_number_back():
     assert cv2.getNumThreads() == before
     with opencv_threads(0):
         assert cv2.getNumThreads() == before
+
+
+def test_opencv_gets_its_number_back_from_runs_that_overlap():
+    before = cv2.getNumThreads()
+    first, second = opencv_threads(before + 1), opencv_threads(before + 2)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert cv2.getNumThreads() == before + 2
+    second.__exit__(None, None, None)
+    assert cv2.getNumThreads() == before
+
+
+def test_opencv_gets_its_voice_back_from_cameras_that_are_opened_at_once():
+    before = cv2.utils.logging.getLogLevel()
+    first, second = silent_opencv(), silent_opencv()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert cv2.utils.logging.getLogLevel() == cv2.utils.logging.LOG_LEVEL_SILENT
+    second.__exit__(None, None, None)
+    assert cv2.utils.logging.getLogLevel() == before
 
 
 @pytest.mark.parametrize("number", [1, 3])
