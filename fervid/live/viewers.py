@@ -10,7 +10,7 @@ All of it runs in the event loop of the page's own thread.
 import asyncio
 import json
 import struct
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import WSMsgType, web
@@ -67,10 +67,13 @@ class Viewer:
         self._pictures[source] = HEAD.pack(source, number) + picture
         self._news.set()
 
-    def keep(self, sources: Collection[int]) -> None:
-        """Forget wishes for sources that are not shown any more."""
+    def keep(self, sources: Set[int]) -> None:
+        """Forget sources that are not shown any more."""
         self.wishes.intersection_update(sources)
         self._asked = {source: when for source, when in self._asked.items() if source in sources}
+        for known in (self.has, self.counts):
+            for source in known.keys() - sources:
+                del known[source]
 
     def looks_at(self, source: int, now: float) -> bool:
         """Whether it wants pictures of a source, or did so a moment ago."""
@@ -170,11 +173,16 @@ class Pump:
             await asyncio.sleep(max(PICTURE_S - spent, spent * (1 / SHARE - 1)))
 
     def _mark_watched(self) -> None:
-        """Tell the feeds whether somebody looks: else no heatmaps are computed for them."""
+        """Tell the feeds whether somebody looks: else no heatmaps are computed for them.
+
+        What is kept of feeds that are not shown any more goes: an archive has thousands.
+        """
         now = asyncio.get_running_loop().time()
         shown = {feed.number for feed in self._feeds()}
         for viewer in self.viewers:
             viewer.keep(shown)
+        for number in self._encoded.keys() - shown:
+            del self._encoded[number]
         for feed in self._feeds():
             feed.watched = any(viewer.looks_at(feed.number, now) for viewer in self.viewers)
 

@@ -324,6 +324,21 @@ def test_feeds_of_files_that_ended_make_room():
             assert page._feeds == (d,)
 
 
+def test_of_files_that_are_not_shown_any_more_nothing_is_kept():
+    async def look(page):
+        async with looking(page) as viewer:
+            for label in "abc":
+                with page.feed(live.info(label)) as feed:
+                    feed.write(*live.scene(0), None)
+                    await pictures(viewer, 1, feed.number)
+            pump = page._server._pump
+            (known,) = pump.viewers
+            return set(pump._encoded) | set(known.has) | set(known.counts)
+
+    with LivePage(RunConfig(serving=ServeConfig(serve="0"))) as page:
+        assert asyncio.run(look(page)) == {2}
+
+
 def test_a_port_in_use_is_told():
     port = free_port()
     config = RunConfig(serving=ServeConfig(serve=str(port)))
