@@ -129,10 +129,10 @@ class RunOutputs:
             if target.report is not None:
                 remove_earlier((target.summary, target.report))
                 opened.append(self._observe(target, header))
-            if self._watch is not None:
-                opened += self._watch.sinks(target.source, header, damaged)
             if target.segmented and target.folder is not None:
                 opened.append(self._cut(target, target.folder, header))
+            if self._watch is not None:  # last: what it tells is in all others by then
+                opened += self._watch.sinks(target.source, header, damaged)
             yield opened
             self.refuse_gone(target)
         except BaseException:

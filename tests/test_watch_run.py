@@ -17,8 +17,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import fervid
-from fervid.config import OutputConfig, RunConfig, ThreadConfig, WatchConfig
+from fervid.config import OutputConfig, RunConfig, SegmentConfig, ThreadConfig, WatchConfig
 from fervid.errors import ConfigError, FervidError, SinkError
+from fervid.segments import Segments
+from fervid.watch.events import EventsSink
+from fervid.watch.metrics import MetricsSink
 from tests import clips, servers
 from tests.backends import FakeBackend
 from tests.places import ROOT, SAMPLE
@@ -252,6 +255,24 @@ def test_a_source_that_fails_on_its_way_ends_once(tmp_path):
         watched(clips.clip(tmp_path / "a.mp4", frames=8), sinks=[Full()], events=events)
     ends = [line for line in lines(events) if line["event"] == "ended"]
     assert [(line["frames"], line["error"]) for line in ends] == [(3, "the tape is full")]
+
+
+def test_who_watches_is_told_when_a_frame_is_in_its_segment(tmp_path, monkeypatch):
+    order = []
+    for kind in (Segments, EventsSink, MetricsSink):
+
+        def write(self, *frame, kind=kind, write=kind.write):
+            order.append(kind)
+            write(self, *frame)
+
+        monkeypatch.setattr(kind, "write", write)
+    config = RunConfig(
+        watch=WatchConfig(events=tmp_path / "events.jsonl", metrics_port="0"),
+        segments=SegmentConfig(segment="1h"),
+    )
+    clip = clips.clip(tmp_path / "a.mp4", frames=2)
+    fervid.analyse(clip, config=config, out=tmp_path / "out", backend=FakeBackend())
+    assert order == 2 * [Segments, EventsSink, MetricsSink]
 
 
 def test_events_go_to_standard_output_and_nothing_else_does(tmp_path):
