@@ -112,6 +112,8 @@ class Lane:
         if self._closed:
             return
         self._closed, self._failed = True, error is not None
+        if isinstance(error, KeyboardInterrupt):
+            self._session.outputs.hurry()
         try:
             trace = error.__traceback__ if error else None
             self._parts.__exit__(type(error) if error else None, error, trace)

@@ -146,6 +146,12 @@ class RunOutputs:
         """Remove segments that have become too old while nothing is written."""
         self._retention.look_in_silence()
 
+    def hurry(self) -> None:
+        """The run was interrupted: who takes nothing of what is shared is waited for no more."""
+        for output in list(self._shared.values()):
+            if isinstance(output, TextOutput):
+                output.hurry()
+
     def refuse_gone(self, target: Target) -> None:
         """Stop where a file that is being written was deleted or moved: what follows would be lost.
 

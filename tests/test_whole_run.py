@@ -287,6 +287,33 @@ def test_ctrl_c_and_sigterm_finish_the_files(tmp_path, number, times, code):
     assert json.loads((journal.parent / "summary.json").read_text())["frames"] == frames
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="pipes have no size elsewhere")
+def test_a_reader_that_takes_nothing_does_not_hold_the_end_up(tmp_path):
+    import fcntl
+
+    out, (reader, writer) = tmp_path / "out", os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    command = [sys.executable, "-m", "fervid", str(SAMPLE), "-o", str(out), "--jsonl", "-"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    try:
+        journal, lines, deadline = out / "noisy_portrait" / "faces.jsonl", 0, time.monotonic() + 120
+        while time.monotonic() < deadline:
+            time.sleep(1.0)
+            before = lines
+            lines = journal.read_bytes().count(b"\n") if journal.is_file() else 0
+            if before == lines > 1:  # it waits for its reader
+                break
+        process.terminate()
+        said = process.communicate(timeout=30)[1]
+    finally:
+        process.kill()
+        os.close(reader)
+    assert process.returncode == 143
+    assert "Nobody reads standard output any more." in said
+    assert json.loads((journal.parent / "summary.json").read_text())["frames"] < 195
+
+
 @needs_data
 def test_folders_lie_below_the_common_root(tmp_path):
     clips = [DATA / "clips" / "no_face.mp4", DATA / "clips" / "grid_bbaf2n.mpg"]

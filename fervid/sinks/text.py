@@ -10,6 +10,7 @@ from typing import TextIO
 
 from fervid import probe
 from fervid.errors import ReaderGone, SinkError
+from fervid.sinks.piped import PipedText
 
 
 def sink_error(path: Path | None, error: Exception) -> SinkError:
@@ -88,6 +89,12 @@ class TextOutput:
                 self._stream = path.open("w", encoding="utf-8", newline="")
             except OSError as error:
                 raise sink_error(path, error) from error
+        self._pipe = PipedText.of(self._stream) if self._stream is not None else None
+
+    def hurry(self) -> None:
+        """The run shall end: do not wait any more for a reader that takes nothing."""
+        if self._pipe is not None:
+            self._pipe.hurry()
 
     def begin(self, heading: str) -> None:
         """Write a heading unless one of the sources has written it before."""
@@ -107,8 +114,7 @@ class TextOutput:
             if self._stream is None:
                 raise ValueError("the output is closed")
             try:
-                self._stream.write(text)
-                self._stream.flush()
+                self._put(self._stream, text)
                 self._begun = True
             except (OSError, UnicodeError) as error:
                 with contextlib.suppress(SinkError):  # it meets the same error again
@@ -116,6 +122,13 @@ class TextOutput:
                 failure = sink_error(self._path, error)
                 self._failure = str(failure)
                 raise failure from error
+
+    def _put(self, stream: TextIO, text: str) -> None:
+        if self._pipe is not None:
+            self._pipe.write(text)
+            return
+        stream.write(text)
+        stream.flush()
 
     def close(self) -> None:
         """Close the file if it is ours; closing twice is harmless."""

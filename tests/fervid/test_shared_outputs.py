@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,11 +13,12 @@ import pytest
 from rich.console import Console
 
 from fervid.config import STDOUT, OutputConfig, RunConfig
-from fervid.errors import SinkError
+from fervid.errors import ReaderGone, SinkError
 from fervid.outputs import plan
 from fervid.sinks.jsonl import is_header, read_frames, read_journal
 from fervid.sinks.parquet import parquet_from_journal
 from fervid.sinks.rows import columns
+from fervid.sinks.text import TextOutput
 from fervid.writing import RunOutputs
 from tests.results import CLASSES, face, header, put, result
 
@@ -122,3 +125,22 @@ def test_a_journal_of_before_frames_had_a_source_is_read(written, tmp_path):
     (tmp_path / "old.jsonl").write_text("".join(json.dumps(x) + "\n" for x in old))
     assert parquet_from_journal(tmp_path / "old.jsonl", tmp_path / "old.parquet") == 2 * FRAMES
     assert set(pq.read_table(tmp_path / "old.parquet")["source"].to_pylist()) == {"c.mp4"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not say whether a pipe has room")
+def test_what_goes_through_a_pipe_arrives_whole_unless_nobody_reads():
+    reader, writer = os.pipe()
+    text = "lines of é\n" * 20_000  # more than a pipe holds
+    with os.fdopen(writer, "w", encoding="utf-8", newline="") as stream:
+        output = TextOutput(None, stream)
+        with (
+            os.fdopen(reader, encoding="utf-8", newline="") as there,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            read = pool.submit(there.read, len(text))
+            output.write(text)
+            assert read.result(60) == text
+            ends = pool.submit(output.write, text)
+            output.hurry()
+            with pytest.raises(ReaderGone):
+                ends.result(60)
