@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from fervid.legend import heat_bar
-from fervid.report import write_report
+from fervid.report import Observer, write_report
+from fervid.sinks.rows import header_record
+from fervid.stats import RunStats
 from tests.browser import chromium, needs_browser, opened, wait_until
 from tests.reports import CLASSES, drawn_results, label_at, observed
+from tests.results import face, header, result
 
 pytestmark = [needs_browser, pytest.mark.filterwarnings("default")]
 HOSTILE = "</script><img src=x onerror=document.body.remove()>.mp4"
@@ -207,6 +210,21 @@ def test_odd_runs_make_a_page_without_errors(browser, tmp_path, what):
         page.wait_for_selector("html[data-ready]")
         if what == "no pictures":
             assert "asked to show no faces" in page.inner_text("#about-faces")
+        assert seen.said == []
+
+
+def test_classes_with_numbers_for_names_stand_in_the_order_of_their_shares(browser, tmp_path):
+    observer = Observer(header_record(header(classes=("0", "1", "2"))), pictures=False)
+    stats = RunStats(itertools.count().__next__, lambda: 1.0)
+    for n in range(10):
+        found = result(n, face("0" if n < 2 else "1"), classes=("0", "1", "2"))
+        observer.observe(found)
+        stats.observe(found)
+    write_report(tmp_path / "report.html", observer, stats.summary())
+    with opened(browser, tmp_path / "report.html") as (page, seen):
+        cards = page.inner_text("#cards").split("\n")
+        assert cards[:2] == ["1", "the commonest label, 80 % of 10 faces"]
+        assert page.inner_text("#tracks .wide") == "1 80 %, 0 20 %"
         assert seen.said == []
 
 

@@ -19,6 +19,9 @@ function card(value, what) {
   return element("div", { class: "card" }, element("b", { text: value }), element("span", { text: what }));
 }
 
+// Shares by name, the largest first: an object has names that are numbers in the order of these.
+const ranked = (shares) => Object.entries(shares ?? {}).sort((a, b) => b[1] - a[1]);
+
 function fillHead() {
   const { source } = report;
   const size = source.width ? `${source.width} x ${source.height}` : "";
@@ -30,8 +33,8 @@ function fillHead() {
     byId("problem").hidden = false;
     byId("problem").textContent = `The run ended early: ${summary.error}`;
   }
-  const label = Object.entries(summary.labels ?? {})[0];
-  const noise = Object.entries(summary.noise ?? {})[0];
+  const [label] = ranked(summary.labels);
+  const [noise] = ranked(summary.noise);
   const cards = [
     label ? card(label[0], `the commonest label, ${percent(label[1])} of ${summary.faces} faces`) : card("none", "no face was found"),
     card(percent(summary.uncertain?.share ?? 0), "of the labels are uncertain"),
@@ -110,7 +113,7 @@ function fillTracks() {
   };
   const row = (track) => {
     const [id] = track.ids, about = known.get(id) ?? { labels: {}, uncertain: 0, frames: 0 };
-    const labels = Object.entries(about.labels).slice(0, 3).map(([name, share]) => `${name} ${percent(share)}`);
+    const labels = ranked(about.labels).slice(0, 3).map(([name, share]) => `${name} ${percent(share)}`);
     return element("tr", {},
       element("td", {}, tick(shown, id, "draw")),
       element("td", {}, tick(same, id, "same person")),
