@@ -228,6 +228,12 @@ def test_classes_with_numbers_for_names_stand_in_the_order_of_their_shares(brows
         assert seen.said == []
 
 
+def test_times_are_rounded_before_they_become_minutes(browser, two_people):
+    with opened(browser, two_people) as (page, _):
+        told = page.evaluate("[clock(59.97), clock(59.94), clock(3599.6, 0), clock(-119.996, 2)]")
+        assert told == ["1:00.0", "0:59.9", "1:00:00", "-2:00.00"]
+
+
 def test_ten_minutes_are_ready_within_two_seconds(browser, tmp_path):
     """The shortest of several times: what a page takes, and not what a loaded machine adds."""
     path = report(tmp_path, drawn_results(600, people=2))

@@ -13,7 +13,7 @@ const shares = (text) => Float32Array.from(raw(text), (v) => v / report.full);
 // Seconds as 1:02.3; hours where there are any.
 function clock(seconds, digits = 1) {
   const sign = seconds < 0 ? "-" : "";
-  const all = Math.abs(seconds);
+  const all = Number(Math.abs(seconds).toFixed(digits)); // now, or 59.97 would be 0:60.0
   const h = Math.floor(all / 3600), m = Math.floor((all % 3600) / 60);
   const s = (all % 60).toFixed(digits).padStart(digits ? digits + 3 : 2, "0");
   return `${sign}${h ? `${h}:${String(m).padStart(2, "0")}` : m}:${s}`;
