@@ -1,5 +1,6 @@
 """Reports in a real Chromium, opened from disk: what they show, say and ask for."""
 
+import dataclasses
 import itertools
 import re
 import time
@@ -232,6 +233,20 @@ def test_times_are_rounded_before_they_become_minutes(browser, two_people):
     with opened(browser, two_people) as (page, _):
         told = page.evaluate("[clock(59.97), clock(59.94), clock(3599.6, 0), clock(-119.996, 2)]")
         assert told == ["1:00.0", "0:59.9", "1:00:00", "-2:00.00"]
+
+
+def test_nothing_is_shown_while_a_live_source_was_away(browser, tmp_path):
+    found = (  # for a minute, and for another one 10 hours later
+        (frame, dataclasses.replace(result, time_s=result.time_s + begin_s))
+        for begin_s in (0, 36_000)
+        for frame, result in drawn_results(60, rate=10)
+    )
+    path = report(tmp_path, found, pictures=False)
+    with opened(browser, path) as (page, _):
+        for time_s, there in ((30, True), (120, False), (3000, False), (36_030, True)):
+            page.evaluate(f"setCursor({time_s})")
+            assert ("#0 " in told(page)) == there
+        assert page.evaluate("(setView([0, 60]), view)") == [0, 60]
 
 
 def test_ten_minutes_are_ready_within_two_seconds(browser, tmp_path):

@@ -108,6 +108,9 @@ function largest(track, i) {
   return best;
 }
 
-// The usual distance of two points; half as much again is a gap.
-const step = Math.max(report.width_s, frames.n > 1 ? (lastTime - firstTime) / (frames.n - 1) : 0.04);
+// The usual distance of two points; half as much again is a gap. Hours in which a live source was away
+// stretch the mean.
+const distances = frames.time_s.slice(1).map((t, i) => t - frames.time_s[i]).sort();
+const step = Math.max(report.width_s, frames.n < 2 ? 0.04
+  : Math.min((lastTime - firstTime) / (frames.n - 1), distances[Math.floor((frames.n - 2) * 0.75)]));
 const gap = 1.6 * step;
