@@ -105,7 +105,6 @@ def _track(rows: Rows, k: int) -> dict[str, Any]:
         "n": len(table),
         "frames": _floats(table[:, 0]),
         "time_s": _floats(named["time_s"]),
-        "confidence": _shares(named["confidence"]),
         "highest": _shares(table[:, -2]),
         "lowest": _shares(-table[:, -1]),
         "uncertain": _shares(named["uncertain"]),

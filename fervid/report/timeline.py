@@ -26,8 +26,8 @@ FRAME_SUMS = (
     *("frames", "time_s", "severity", "sigma", "impulse", "speckle"),
     *("blocking", "blur", "darkness", "faces", "dropped"),
 )
-# Of a face's row; the classes follow, then extremes. A reason is called "confidence" too.
-FACE_SUMS = ("frames", "time_s", "confidence", "uncertain", *(f"why_{r}" for r in REASONS))
+# Of a face's row; the classes follow, then extremes of the confidence.
+FACE_SUMS = ("frames", "time_s", "uncertain", *(f"why_{r}" for r in REASONS))
 
 
 class Rows:
@@ -168,6 +168,6 @@ def _face_row(result: FrameResult, i: int) -> F64:
     shares = result.smoothed[i]
     confidence = float(shares[result.classes.index(result.labels[i])])
     why = [float(reason in result.reasons[i]) for reason in REASONS]
-    values = (1.0, result.time_s, confidence, float(result.uncertain[i]), *why)
+    values = (1.0, result.time_s, float(result.uncertain[i]), *why)
     row = np.array([*values, *shares, confidence, -confidence], np.float64)
     return np.asarray(np.nan_to_num(row), np.float64)

@@ -88,6 +88,26 @@ def test_pointing_at_a_moment_tells_its_values(browser, two_people):
         assert "#2 " in told(page)
 
 
+def test_a_point_of_several_labels_tells_what_the_lines_show(browser, tmp_path):
+    """The mean of the labels' own confidences would be .71, with .32 for the other class."""
+    rows = {"angry": [0.8, 0.1, 0.1], "happy": [0.15, 0.7, 0.15]}
+
+    def seen(n):
+        label = "happy" if n % 10 < 6 else "angry"
+        found = result(n, face(label), time_s=n // 10 / 50 + n % 10 / 1200)  # 10 a point
+        return dataclasses.replace(found, smoothed=np.array([rows[label]], np.float32))
+
+    observer = Observer(header_record(header()), pictures=False)
+    stats = RunStats(itertools.count().__next__, lambda: 1.0)
+    for found in map(seen, range(200)):
+        observer.observe(found)
+        stats.observe(found)
+    write_report(tmp_path / "report.html", observer, stats.summary())
+    with opened(browser, tmp_path / "report.html") as (page, _):
+        page.evaluate("setCursor(0.1)")
+        assert "#0 happy 46 % · angry 41 % · neutral 13 %" in told(page)
+
+
 def test_dragging_and_keys_move_all_charts(browser, two_people):
     def views():
         return page.evaluate("Object.values(charts).map((u) => [u.scales.x.min, u.scales.x.max])")

@@ -172,7 +172,7 @@ function tell(t) {
         .map(([name, p]) => ` · ${name} ${percent(p)}`).join("")
       : "";
     parts.push(element("span", { class: lane === person ? "person" : "" }, swatch,
-      `${lane.name} ${report.classes[k]} ${percent(lane.confidence[n])}${classes}`,
+      `${lane.name} ${report.classes[k]} ${percent(lane.p[k][n])}${classes}`,
       element("em", { text: unsure })));
   }
   byId("readout").replaceChildren(...parts);
