@@ -4,6 +4,7 @@ A bucket is as wide as makes the whole run fit into MOST_BUCKETS; when time runs
 two become one. So an hour and a day are summed up as they come, and nothing is read twice.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -85,8 +86,9 @@ class Rows:
 class Timeline:
     """Sums up frames and tracks over time.
 
-    Of more than `most_tracks` those with the fewest buckets are forgotten, but none that was seen
-    in the last MEMORY_S: it may only have begun.
+    Of more than `most_tracks` those with the fewest frames are forgotten, as `RunStats` does, but
+    none that was seen in the last MEMORY_S: it may only have begun. (After hours a bucket is so
+    wide that a passer-by and a flicker have one each.)
 
     Args:
         classes: K names.
@@ -110,6 +112,7 @@ class Timeline:
         self.forgotten = 0
         self._n_rows = 0
         self._seen_s: dict[int, float] = {}
+        self._n_frames: Counter[int] = Counter()
         self.begin_s: float | None = None
 
     def observe(self, result: FrameResult) -> None:
@@ -133,15 +136,16 @@ class Timeline:
                 self._forget(now_s)
             rows = self.tracks[track] = Rows(len(FACE_SUMS) + len(self.classes))
         self._seen_s[track] = now_s
+        self._n_frames[track] += 1
         return rows
 
     def _forget(self, now_s: float) -> None:
         """Make room for a track: forget the shortest of those that have ended."""
         ended = [t for t, seen_s in self._seen_s.items() if now_s - seen_s > MEMORY_S]
-        ended.sort(key=lambda t: len(self.tracks[t]))
+        ended.sort(key=self._n_frames.__getitem__)
         for shortest in ended[: len(self.tracks) - self._limits[2] + 1]:
             self._n_rows -= len(self.tracks.pop(shortest))
-            del self._seen_s[shortest]
+            del self._seen_s[shortest], self._n_frames[shortest]
             self.forgotten += 1
 
     def _halve(self) -> None:

@@ -67,6 +67,14 @@ def test_of_too_many_tracks_the_shortest_is_forgotten():
     assert timeline.forgotten == 2
 
 
+def test_a_track_of_more_frames_is_longer_where_buckets_are_wide():
+    timeline = Timeline(CLASSES, most_buckets=4, most_tracks=2)
+    for n, (track, time_s) in enumerate([(0, 0), (0, 1), (0, 2), (1, 500), (2, 1000), (3, 1500)]):
+        timeline.observe(result(n, face("happy", track), time_s=time_s))
+    assert len(timeline.tracks[0]) == len(timeline.tracks[3]) == 1
+    assert sorted(timeline.tracks) == [0, 3]
+
+
 def test_tracks_that_have_just_begun_do_not_push_each_other_out():
     timeline = Timeline(CLASSES, most_tracks=2)
     for n in range(100):
