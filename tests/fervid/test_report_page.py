@@ -267,6 +267,8 @@ def test_nothing_is_shown_while_a_live_source_was_away(browser, tmp_path):
             page.evaluate(f"setCursor({time_s})")
             assert ("#0 " in told(page)) == there
         assert page.evaluate("(setView([0, 60]), view)") == [0, 60]
+        for chart in ("classes", "noise"):
+            assert page.evaluate(f"charts.{chart}.data[1].indexOf(null)") > 0
 
 
 def test_ten_minutes_are_ready_within_two_seconds(browser, tmp_path):

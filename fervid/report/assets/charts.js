@@ -152,19 +152,16 @@ function drawLanes() {
   });
 }
 
-// The columns of a person's series, with an empty place in each gap.
-function columns(track) {
-  const columns = [track.time, ...track.p, track.highest, track.lowest].map(() => []);
-  for (let i = 0; i < track.n; i++) {
-    if (i && track.time[i] - track.time[i - 1] > gap) {
-      columns.forEach((column, c) => column.push(c ? null : track.time[i - 1] + step / 2));
+// Times and series as a chart's columns, with an empty place in each gap.
+function columns(times, series) {
+  const given = [times, ...series], made = given.map(() => []);
+  for (let i = 0; i < times.length; i++) {
+    if (i && times[i] - times[i - 1] > gap) {
+      made.forEach((column, c) => column.push(c ? null : times[i - 1] + step / 2));
     }
-    columns[0].push(track.time[i]);
-    track.p.forEach((p, k) => columns[k + 1].push(p[i] * 100));
-    columns.at(-2).push(track.highest[i] * 100);
-    columns.at(-1).push(track.lowest[i] * 100);
+    given.forEach((values, c) => made[c].push(values[i]));
   }
-  return columns;
+  return made;
 }
 
 const hidden = new Set(); // series that were switched off, by name
@@ -176,7 +173,7 @@ function drawClasses() {
     points: { show: false }, show: !hidden.has(name),
   });
   chart("classes", 230, {
-    data: person ? columns(person) : [[], ...report.classes.map(() => []), [], []],
+    data: person ? columns(person.time, [...person.p, person.highest, person.lowest].map((p) => p.map((v) => v * 100))) : [[], ...report.classes.map(() => []), [], []],
     series: [...report.classes.map(line), none, none],
     bands: [{ series: [k + 1, k + 2], fill: css("--band") }],
     y: { range: [0, 100] },
@@ -196,7 +193,7 @@ const QUALITY_COLOURS = ["#4a90d9", "#2fa58c", "#a06cc8", "#e08a2c"];
 function drawNoise() {
   const k = STRIPS / (NOISE_HEIGHT - FOOT);
   chart("noise", NOISE_HEIGHT, {
-    data: [frames.time_s, ...QUALITY.map(([name]) => frames[name] ?? [])],
+    data: columns(frames.time_s, QUALITY.map(([name]) => frames[name] ?? [])),
     series: QUALITY.map(([name, c], n) => ({
       label: name,
       stroke: shade(QUALITY_COLOURS[c]),
