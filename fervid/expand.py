@@ -71,7 +71,9 @@ def expand(config: RunConfig) -> list[str]:
     written = _Written(config)
     named: dict[str, tuple[str, str]] = {}  # what a source is: the source, what it was named by
     for given in config.all_sources():
-        found = {identity(source): source for source in _expand_one(given, written)}
+        found: dict[str, str] = {}
+        for source in _expand_one(given, written):  # of a file and links to it the first counts
+            found.setdefault(identity(source), source)
         for what, source in found.items():
             if what in named:
                 raise ConfigError(_twice(source, given, named[what][1]), "sources")

@@ -44,6 +44,15 @@ def test_links_that_lead_back_are_followed_once(tmp_path):
     assert len(below(tmp_path)) == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_file_is_called_by_the_first_of_its_names_not_by_a_way_through_links(tmp_path):
+    touch(tmp_path, "a.mp4")
+    (tmp_path / "link.mp4").symlink_to("a.mp4")
+    (tmp_path / "loop").symlink_to(".")
+    assert below(tmp_path) == ["a.mp4"]
+    assert below(tmp_path, tmp_path / "**" / "*.mp4") == ["a.mp4"]
+
+
 def test_numbered_images_are_a_sequence_and_photographs_are_not(tmp_path):
     touch(tmp_path, "take/f_2.png", "take/f_10.png", "take/f_1.png")
     touch(tmp_path, "group/anna.jpg", "group/bert.jpg", "one/a_1.jpg")
