@@ -30,6 +30,19 @@ def _refuse_empty(arguments: ArgumentCollection) -> None:
                 raise ConfigError(f"{name} is empty; give it a name.", name)
 
 
+def _refuse_fractions(arguments: ArgumentCollection) -> None:
+    """Stop at a fraction where a whole number is wanted, which cyclopts would round.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for item in arguments:
+        for token in item.tokens if item.hint in (int, tuple[int, ...]) else ():
+            if re.fullmatch(r"[-+]?(\d+\.\d*|\.\d+)", token.value.strip()):
+                name = token.keyword or item.name
+                raise ConfigError(f"{name} must be a whole number, not {token.value}.", name)
+
+
 class Settings:
     """Fills in what the command line left open from the configuration file.
 
@@ -54,6 +67,7 @@ class Settings:
             ConfigError: the file cannot be read, or says something that is not known.
         """
         _refuse_empty(arguments)
+        _refuse_fractions(arguments)
         chooser = next((item for item in arguments if item.name == "--config"), None)
         if chooser is None:
             return  # a command that reads no configuration
