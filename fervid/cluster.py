@@ -9,10 +9,12 @@ from the start.
 import contextlib
 import os
 import platform
+import socket
 import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from fervid import __version__
 from fervid.config import RunConfig
@@ -24,6 +26,7 @@ from fervid.workers import STOP_S, WAIT_S, Show, Take, lost
 
 # How often a file is begun again after its machine or process was lost.
 RETRIES = 3
+ANSWER_S = 5.0  # in which a cluster's address must take a connection; Ray itself tries for minutes
 START = "start one by `RAY_USAGE_STATS_ENABLED=0 ray start --head`, or check --ray"
 
 
@@ -165,6 +168,7 @@ def _connect(ray: Any, address: str) -> None:
         FervidError: none answers, or it cannot be joined.
     """
     try:
+        _knock(address)
         with kept_handler():  # Ray's ends the process at once, and no file is closed
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except Exception as error:
@@ -172,3 +176,15 @@ def _connect(ray: Any, address: str) -> None:
         raise FervidError(
             f"The Ray cluster {address} cannot be joined ({what[0].rstrip('.')[:200]}); {START}."
         ) from error
+
+
+def _knock(address: str) -> None:
+    """See whether anybody listens at the address of a cluster, if it names a host and a port.
+
+    Raises:
+        OSError: nobody does.
+        ValueError: the port is none.
+    """
+    place = urlsplit(address if "://" in address else f"ray://{address}")
+    if place.hostname and place.port:
+        socket.create_connection((place.hostname, place.port), ANSWER_S).close()

@@ -103,7 +103,8 @@ def target_of(name: str | None, classes: Sequence[str]) -> int:
     if name.casefold() not in numbers:
         near = nearest_word(name, classes)
         way = f"did you mean {near}?" if near else f"it knows {', '.join(classes[:MOST_NAMED])}."
-        raise ConfigError(f"--explain {name} is no class of the model; {way}", "explain")
+        given = name or "''"
+        raise ConfigError(f"--explain {given} is no class of the model; {way}", "explain")
     return numbers[name.casefold()]
 
 

@@ -74,7 +74,8 @@ def _wrong_value(error: CoercionError) -> str:
         return f"{name} is a switch and takes no value; leave out {token.value}."
     if get_origin(kind) is Literal:
         return meant(name, token.value, get_args(kind))
-    return f"{name} must be {NAMES.get(kind, 'another value')}, not {token.value}."
+    given = token.value or "''"
+    return f"{name} must be {NAMES.get(kind, 'another value')}, not {given}."
 
 
 def _missing_value(error: MissingArgumentError) -> str:

@@ -136,6 +136,7 @@ def test_a_dash_is_standard_output(argv):
         (["a.mp4", "--filter", "medain"], "deblock, not medain; did you mean median?"),
         (["a.mp4", "--threads", "two"], "--threads must be a whole number, not two."),
         (["a.mp4", "--every", "1.5"], "--every must be a whole number, not 1.5."),
+        (["a.mp4", "--every", ""], "--every must be a whole number, not ''."),
         (["--camera", "0.6"], "--camera must be a whole number, not 0.6."),
         (["a.mp4", "--threads", "-3"], "--threads must be from 0 to 1024, not -3."),
         (["a.mp4", "--jsonl"], "--jsonl needs a value; see fervid --help."),

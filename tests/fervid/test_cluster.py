@@ -13,6 +13,7 @@ from fervid.cluster import Cluster
 from fervid.config import OutputConfig, RunConfig, ThreadConfig
 from fervid.errors import FervidError, LibraryMissing
 from fervid.interrupt import kept_handler
+from tests import servers
 from tests.archive_runs import archive, begin, finish, n_done, results, until
 from tests.chunked import same
 from tests.people import two_people
@@ -67,12 +68,14 @@ def test_usage_statistics_are_off_before_ray_is_imported(tmp_path):
     assert done.stdout == "0\n"
 
 
-def test_no_cluster_is_said_in_one_sentence(tmp_path):
+@pytest.mark.parametrize("address", ["auto", "{host}:{port}", "ray://{host}:{port}"])
+def test_no_cluster_is_said_in_one_sentence(tmp_path, address):
     pytest.importorskip("ray")
+    address = address.format(host=servers.HERE, port=servers.free_port())
     source = archive(tmp_path / "in", n_clips=1, frames=4, broken=0)
-    code, said = finish(source, tmp_path / "r", "--ray", "auto")
+    code, said = finish(source, tmp_path / "r", "--ray", address)
     assert code == 1
-    assert said.startswith("fervid: The Ray cluster auto cannot be joined (")
+    assert said.startswith(f"fervid: The Ray cluster {address} cannot be joined (")
     assert "ray start --head" in said
     assert said.count("\n") == 1
 
