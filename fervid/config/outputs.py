@@ -56,7 +56,7 @@ class OutputConfig(Section):
             new label of a face and once a second (needs --out).
         stills: Write a still at each change of label: original, filtered, map (needs --out).
         images: Allow outputs that show faces; --no-images forbids them all.
-        anonymize: Cover each face's head in every picture that is written, until 1 second after
+        anonymize: Cover each face in every picture that is written, until 1 second after
             it was last found; one that is never found is not hidden.
         overwrite: Replace outputs that exist.
         resume: Go on where an earlier run ended, with what is not complete yet.
