@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
 
 from fervid.errors import DataError
+from tests.places import ROOT
 from train.ablation_report import BASELINE, PROPOSED
 from train.bars import GROUPS, Bar, bar_table
 from train.baseline_table import baseline_table
@@ -202,3 +204,9 @@ def test_results_that_cannot_be_written_leave_those_that_are_there(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (tmp_path / "x.json").read_text() == "{}"
+
+
+def test_the_committed_report_names_every_page_beside_it():
+    results = ROOT / "docs" / "results"
+    said = set(re.findall(r"^- \[.*\]\((.*)\)$", (results / "report.md").read_text(), re.MULTILINE))
+    assert said == {page.name for page in results.glob("*.md")} - {"report.md"}
