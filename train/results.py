@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from fervid.card import ModelCard, sha256
-from fervid.errors import DataError
+from fervid.errors import DataError, SinkError
+from fervid.sinks.text import write_whole
 from train.metrics import rounded
 from train.options import EvaluateOptions
 from train.tables import Table
@@ -110,11 +111,8 @@ def write_results(
     files = [out / f"{name}{suffix}" for suffix in (".json", ".md")]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        said = json.dumps(rounded(figures), indent=1) + "\n"
-        for file, content in zip(files, (said, text), strict=True):
-            part = file.with_suffix(".part")  # renamed: nobody reads half of a file
-            part.write_text(content, encoding="utf-8")
-            part.replace(file)
-    except OSError as error:
+        write_whole(files[0], json.dumps(rounded(figures), indent=1) + "\n")
+        write_whole(files[1], text)
+    except (OSError, SinkError) as error:
         raise DataError(f"The results cannot be written to {out} ({error}).") from error
     return files
